@@ -1,0 +1,147 @@
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+
+static const char *const level_names[] = {
+    [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_WARNING] = "warning",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_DEBUG] = "debug",
+};
+
+int log_open(struct log *log, const char *path, struct error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+
+    if (fd < 0)
+        return error_sys(err, errno, "open log file \"%s\"", path);
+    log_close(log);
+    log->fd = fd;
+    log->owned = true;
+    return 0;
+}
+
+void log_close(struct log *log)
+{
+    if (log->owned)
+        fd_close(&log->fd);
+    log->fd = 2;
+    log->owned = false;
+}
+
+/* RFC 3339 with nanoseconds, in UTC. */
+static void add_time(struct strbuf *b)
+{
+    struct timespec now;
+    struct tm tm;
+    char text[32];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    strbuf_addf(b, "%s.%09ldZ", text, now.tv_nsec);
+}
+
+static void add_json_string(struct strbuf *b, const char *s)
+{
+    strbuf_add(b, "\"");
+    size_t len = strlen(s);
+    bool utf8 = str_is_utf8(s, len);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c == '"' || c == '\\')
+            strbuf_addf(b, "\\%c", c);
+        else if (c == '\n')
+            strbuf_add(b, "\\n");
+        else if (c == '\t')
+            strbuf_add(b, "\\t");
+        else if (c < 0x20)
+            strbuf_addf(b, "\\u%04x", c);
+        else if (c >= 0x80 && !utf8) /* a name that is no UTF-8: still one valid JSON line */
+            strbuf_add(b, "\\ufffd");
+        else
+            strbuf_addn(b, (const char *)&c, 1);
+    }
+    strbuf_add(b, "\"");
+}
+
+/* One write for the whole record: conmon forwards only a single read() of it. */
+static void emit(const struct log *log, enum log_level level, const char *text, const char *hint)
+{
+    _cleanup_strbuf_ struct strbuf b = {0};
+    int saved = errno;
+
+    if (!log || level > log->level)
+        return;
+    if (log->format == LOG_FORMAT_JSON) {
+        _cleanup_free_ char *both = hint ? str_printf("%s; hint: %s", text, hint) : NULL;
+        strbuf_addf(&b, "{\"level\":\"%s\",\"msg\":", level_names[level]);
+        add_json_string(&b, both ? both : text);
+        strbuf_add(&b, ",\"time\":\"");
+        add_time(&b);
+        strbuf_add(&b, "\"}\n");
+    } else {
+        if (level == LOG_LEVEL_ERROR)
+            strbuf_addf(&b, "%s: %s\n", log->program, text);
+        else
+            strbuf_addf(&b, "%s: %s: %s\n", log->program, level_names[level], text);
+        if (hint)
+            strbuf_addf(&b, "%s: hint: %s\n", log->program, hint);
+    }
+    if (!b.oom)
+        (void)fd_write_all(log->fd, b.data, b.len);
+    errno = saved;
+}
+
+void log_line(const struct log *log, enum log_level level, const char *fmt, ...)
+{
+    _cleanup_free_ char *text = NULL;
+    int saved = errno;
+    va_list ap;
+
+    if (!log || level > log->level)
+        return;
+    va_start(ap, fmt);
+    if (vasprintf(&text, fmt, ap) < 0)
+        text = NULL;
+    va_end(ap);
+    if (text)
+        emit(log, level, text, NULL);
+    errno = saved;
+}
+
+void log_error(const struct log *log, const struct error *err)
+{
+    emit(log, LOG_LEVEL_ERROR, error_text(err), err->hint);
+}
+
+void log_warn_error(const struct log *log, const struct error *err)
+{
+    emit(log, LOG_LEVEL_WARNING, error_text(err), err->hint);
+}
+
+int log_level_from_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(level_names); i++)
+        if (strcmp(name, level_names[i]) == 0)
+            return (int)i;
+    return strcmp(name, "warn") == 0 ? LOG_LEVEL_WARNING : -EINVAL;
+}
+
+int log_format_from_name(const char *name)
+{
+    if (strcmp(name, "text") == 0)
+        return LOG_FORMAT_TEXT;
+    return strcmp(name, "json") == 0 ? LOG_FORMAT_JSON : -EINVAL;
+}

@@ -1,0 +1,60 @@
+/*
+ * Processes: identity that survives pid reuse, helpers with their output caught, waiting with a limit.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* Start time of @pid in clock ticks since boot (field 22 of /proc/PID/stat) and its state letter. Returns 0 or
+ * -ESRCH (no such process), or another negative errno. Any out pointer may be NULL. */
+int process_stat(pid_t pid, uint64_t *start_time, char *state, pid_t *ppid);
+
+/* A pidfd of the process that had pid @pid and started at @start_time, or -ESRCH if it is gone (or only a
+ * zombie is left, or another process has the pid now). The check is free of races: the pidfd is opened first
+ * and the start time compared behind it. */
+int process_open(pid_t pid, uint64_t start_time);
+
+/* A helper program with what it said. */
+struct spawn {
+    const char *path;      /* program; searched in PATH if it has no slash */
+    char *const *argv;
+    char *const *env;      /* NULL: the caller's */
+    const char *input;     /* written to its standard input (NULL: /dev/null) */
+    size_t input_len;
+    int stdout_fd;         /* its standard output; -1: caught into the text with standard error */
+    int stderr_fd;         /* its standard error; -1: caught. -2: the caller's */
+    int cwd_fd;            /* its directory; -1: the caller's */
+    int timeout_ms;        /* killed with SIGKILL after that; 0: no limit */
+    /* out */
+    pid_t pid;             /* while it runs */
+    int out_fd;            /* our end of the caught output */
+    int in_fd;             /* our end of its input */
+};
+#define SPAWN_INIT ((struct spawn){.stdout_fd = -1, .stderr_fd = -1, .cwd_fd = -1, .out_fd = -EBADF, .in_fd = -EBADF})
+
+/* Starts the program (posix_spawn-like: no fork of our memory). All signals at their defaults, mask empty, every
+ * descriptor above 2 closed. Errors: -ENOENT when it is not there, others of execve(2). */
+int spawn_start(struct spawn *s, struct error *err);
+
+/* Feeds the input, gathers the output (at most 64 KiB are kept) and waits. *output (may be NULL) gets the text,
+ * NUL-terminated, the caller frees. *status gets the wait status. Returns 0, or -ETIMEDOUT after killing it. */
+int spawn_finish(struct spawn *s, int *status, char **output, struct error *err);
+
+/* Kills and reaps a process on an early return: `_cleanup_pid_ pid_t pid = -1`. */
+void process_kill_reap(pid_t *pid);
+#define _cleanup_pid_ __attribute__((cleanup(process_kill_reap)))
+
+/* waitpid over EINTR. Returns 0 or -errno. */
+int process_wait(pid_t pid, int *status);
+
+/* Exit status as a shell tells it: the code, or 128 + signal. */
+int process_exit_code(int wait_status);
+
+/* Signals by name: "TERM", "SIGTERM", "15", "RTMIN+3"; case does not matter. Returns the number or -EINVAL. */
+int signal_from_name(const char *name);
+/* "SIGTERM" for 15; NULL for what has no name. Static storage. */
+const char *signal_name(int sig);

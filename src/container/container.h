@@ -1,0 +1,65 @@
+/*
+ * The life of a container: what the verbs of the command line call. runtime.md#lifecycle of the OCI specification,
+ * and the wording that podman, containerd and docker parse (`container does not exist` …).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "container/runtime.h"
+#include "oci/config.h"
+#include "oci/state.h"
+
+enum container_status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_PAUSED, STATUS_STOPPED };
+const char *container_status_name(enum container_status status);
+
+struct create_options {
+    const char *id;
+    const char *bundle;         /* NULL: the current directory */
+    const char *config_file;    /* NULL: config.json in the bundle */
+    const char *console_socket; /* connects and sends the pty master */
+    const char *pid_file;
+    const char *pidfd_socket;   /* connects and sends a pidfd of init */
+    bool no_pivot;
+    bool no_new_keyring;
+    bool no_subreaper;
+    unsigned preserve_fds;      /* descriptors 3 … 2+N go to the process (LISTEN_FDS are counted besides) */
+    bool detach;                /* run: return once it runs */
+    bool keep;                  /* run: leave the state behind */
+    bool die_with_runtime;      /* sandbox: a killed runtime takes the container along */
+    const char *cleanup_dir;    /* removed by delete and at the end of run; kept in the state */
+};
+
+/* Is @id well-formed: [a-zA-Z0-9_+-][a-zA-Z0-9_+.-]*, at most 1024 bytes? 0, or -EINVAL with a text that shows the
+ * first bad character. */
+int container_check_id(const char *id, struct error *err);
+
+/* create: environment ready, process waiting for start. On failure nothing is left. */
+int container_create(const struct runtime *rt, const struct create_options *opts, struct error *err);
+
+/* run: create, start, and unless detached wait, forward signals and terminal, delete. *exit_code: the process's code or
+ * 128 + signal. A negative return means that bryo failed (the process did not run). */
+int container_run(const struct runtime *rt, const struct create_options *opts, int *exit_code, struct error *err);
+
+int container_start(const struct runtime *rt, const char *id, struct error *err);
+
+/* @all: to every process of the container. A stopped container is `container not running` unless @all. */
+int container_kill(const struct runtime *rt, const char *id, int sig, bool all, struct error *err);
+
+/* @force: kills first, and an unknown id is no error; also removes what an aborted create left. */
+int container_delete(const struct runtime *rt, const char *id, bool force, struct error *err);
+
+/* Reads a container's state and finds out its status now. */
+int container_state(const struct runtime *rt, const char *id, struct oci_state **state, enum container_status *status,
+                    struct error *err);
+
+struct container_info { struct oci_state *state; enum container_status status; };
+
+/* All containers below rt->root, sorted by id; foreign entries are skipped, a missing root is an empty list. The caller
+ * frees with container_list_free. */
+int container_list(const struct runtime *rt, struct container_info **out, size_t *n, struct error *err);
+void container_list_free(struct container_info *list, size_t n);
+/* The ids only, without looking at them: for matching by regex. The caller frees with strv_free. */
+int container_ids(const struct runtime *rt, char ***out, struct error *err);

@@ -1,0 +1,28 @@
+/*
+ * How bryo talks to its helper bryo-image: the command line, the numbers of the descriptors it is given, and the lines
+ * it answers with. The helper reads hostile bytes, so it opens nothing by itself: whatever it needs is handed over as a
+ * descriptor, and it gives up everything else before it reads the first byte.
+ *
+ *   bryo-image unpack NAME MAX_BYTES MAX_ENTRIES     archive on descriptor 3, empty destination directory on 4
+ *   bryo-image remove NAME                           directory that holds NAME on descriptor 4: removes the tree NAME
+ *
+ * It runs as uid 0 of a user namespace whose maps the container will have (userns_spawn), so that owners come out right
+ * and what subordinate ids own can be removed again; as real root it runs as it is. Answers are lines on descriptor 5:
+ *   p READ TOTAL ENTRIES   progress: bytes of the archive read so far, its size (0: unknown), entries written
+ *   w TEXT                 a warning for the user, one line (control bytes escaped)
+ *   e ERRNO TEXT           it failed: positive errno, one line; then nothing of the destination's content is left
+ *   h TEXT                 the hint for the line before
+ *   d ENTRIES BYTES        done
+ * An exit status other than 0 without an `e` line means that the helper was killed or crashed.
+ */
+#pragma once
+
+#define IMAGE_HELPER_NAME "bryo-image"
+
+#define IMAGE_FD_ARCHIVE 3
+#define IMAGE_FD_DIR     4
+#define IMAGE_FD_STATUS  5
+
+/* Sane bounds for what one archive may become; --max-size and --max-entries change them. */
+#define IMAGE_MAX_BYTES_DEFAULT   (64ULL << 30)
+#define IMAGE_MAX_ENTRIES_DEFAULT 10000000ULL

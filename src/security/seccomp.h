@@ -1,0 +1,41 @@
+/*
+ * seccomp filters: from linux.seccomp to a BPF program, and loading it. seccomp(2), libseccomp.
+ */
+#pragma once
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "oci/config.h"
+
+/* A compiled filter; plain memory, so that it survives fork. */
+struct seccomp_filter {
+    struct sock_filter *code; /* owned */
+    unsigned short len;
+    unsigned flags;           /* SECCOMP_FILTER_FLAG_* for seccomp(2) */
+    bool notify;              /* some rule notifies: loading gives a listener */
+};
+
+void seccomp_filter_free(struct seccomp_filter *filter);
+#define _cleanup_seccomp_ __attribute__((cleanup(seccomp_filter_free)))
+
+/* Compiles with libseccomp: all actions, operators, architectures and flags of the specification, defaultErrnoRet,
+ * errnoRet. Names of system calls that this libseccomp does not know are skipped, as peers do, and listed in
+ * *unknown (may be NULL; the caller frees with strv_free). Every other thing that cannot be carried out is an error
+ * with its JSON path below linux.seccomp. Runs outside, before the container exists. */
+int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_filter *out, char ***unknown, struct error *err);
+
+/* Loads the filter for the calling thread. *listener gets the notification descriptor if filter->notify. */
+int seccomp_load(const struct seccomp_filter *filter, int *listener, struct error *err);
+
+/* Loads a filter that notifies and sends the listener to the agent on @agent_fd with @message, although the filter may
+ * catch every system call: a second thread, not filtered, does the sending while the caller only spins
+ * (crun#1002). Returns when it was sent. */
+int seccomp_load_and_send(const struct seccomp_filter *filter, int agent_fd, const char *message, struct error *err);
+
+/* The built-in profile of sandboxes as a struct (`--seccomp default`): an allow list, the rest ENOSYS or EPERM. The
+ * caller frees with oci_seccomp_free. @caps: granted capabilities (bit set); system calls that need one are allowed with it. */
+int seccomp_default_profile(uint64_t caps, struct oci_seccomp **out, struct error *err);
