@@ -53,20 +53,20 @@ static inline void cleanup_closedir(DIR **d)
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
 #define _cleanup_(f)       __attribute__((cleanup(f)))
 
-#define TAKE_PTR(p)                                                                                          \
-    ({                                                                                                       \
-        __typeof__(p) *_take = &(p);                                                                         \
-        __typeof__(p) _taken = *_take;                                                                       \
-        *_take = NULL;                                                                                       \
-        _taken;                                                                                              \
+#define TAKE_PTR(p)                    \
+    ({                                 \
+        __typeof__(p) *_take = &(p);   \
+        __typeof__(p) _taken = *_take; \
+        *_take = NULL;                 \
+        _taken;                        \
     })
 
-#define TAKE_FD(fd)                                                                                          \
-    ({                                                                                                       \
-        int *_take = &(fd);                                                                                  \
-        int _taken = *_take;                                                                                 \
-        *_take = -EBADF;                                                                                     \
-        _taken;                                                                                              \
+#define TAKE_FD(fd)          \
+    ({                       \
+        int *_take = &(fd);  \
+        int _taken = *_take; \
+        *_take = -EBADF;     \
+        _taken;              \
     })
 
 /* Closes now and marks as closed. */

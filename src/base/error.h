@@ -22,10 +22,10 @@ struct error {
     char *hint; /* owned, may be NULL; what mends it */
 };
 
-#define ERROR_INIT                                                                                           \
-    (struct error)                                                                                           \
-    {                                                                                                        \
-        0, 0, 0                                                                                              \
+#define ERROR_INIT \
+    (struct error) \
+    {              \
+        0, 0, 0    \
     }
 
 /* Fills @err with a text that stands alone (no errno description is added); replaces an older error.

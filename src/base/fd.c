@@ -126,8 +126,10 @@ ssize_t fd_recv(int sock, void *data, size_t n, int *fds, size_t *nfds)
         struct cmsghdr align;
     } control = {0};
     struct iovec iov = {.iov_base = data, .iov_len = n};
-    struct msghdr msg = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
+                         .msg_controllen = sizeof control.space};
     size_t room = nfds ? *nfds : 0, got = 0;
     bool spilled = false;
     ssize_t r;
@@ -164,7 +166,8 @@ ssize_t fd_recv(int sock, void *data, size_t n, int *fds, size_t *nfds)
     return r;
 }
 
-/* Fills @sa with "/proc/self/fd/DIRFD/NAME", so that the length of the directory's own path does not matter. */
+/* Fills @sa with "/proc/self/fd/DIRFD/NAME", so that the length of the directory's own path does not matter.
+ */
 static int address_at(struct sockaddr_un *sa, int dirfd, const char *name)
 {
     *sa = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -172,9 +175,9 @@ static int address_at(struct sockaddr_un *sa, int dirfd, const char *name)
     return n < 0 || (size_t)n >= sizeof sa->sun_path ? -ENAMETOOLONG : 0;
 }
 
-int unix_connect_at(int dirfd, const char *name)
+int unix_connect_at(int dirfd, const char *name, int type)
 {
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    _cleanup_close_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     struct sockaddr_un sa;
     int r;
 
@@ -188,7 +191,7 @@ int unix_connect_at(int dirfd, const char *name)
     return TAKE_FD(fd);
 }
 
-int unix_connect(const char *path)
+int unix_connect(const char *path, int type)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
     size_t len = strlen(path);
@@ -203,9 +206,9 @@ int unix_connect(const char *path)
         _cleanup_close_ int dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (dirfd < 0)
             return -errno;
-        return unix_connect_at(dirfd, slash + 1);
+        return unix_connect_at(dirfd, slash + 1, type);
     }
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    _cleanup_close_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     memcpy(sa.sun_path, path, len + 1);
@@ -214,9 +217,9 @@ int unix_connect(const char *path)
     return TAKE_FD(fd);
 }
 
-int unix_listen_at(int dirfd, const char *name)
+int unix_listen_at(int dirfd, const char *name, int type)
 {
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    _cleanup_close_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     struct sockaddr_un sa;
     int r;
 
@@ -225,7 +228,8 @@ int unix_listen_at(int dirfd, const char *name)
     r = address_at(&sa, dirfd, name);
     if (r < 0)
         return r;
-    /* The inode takes the socket's mode less the umask, so it is never open to others, not even for a moment. */
+    /* The inode takes the socket's mode less the umask, so it is never open to others, not even for a moment.
+     */
     if (fchmod(fd, 0600) < 0)
         return -errno;
     if (bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0 || listen(fd, 4) < 0)

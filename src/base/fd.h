@@ -29,17 +29,17 @@ int fd_read_to_end(int fd, size_t max, char **out, size_t *len);
 int fd_send(int sock, const void *data, size_t n, const int *fds, size_t nfds);
 
 /* Receives one message (of at most @n bytes; a longer one is -EMSGSIZE) and its descriptors, all O_CLOEXEC.
- * *nfds: in, room in @fds; out, how many came; more than fit are closed and -EMSGSIZE is returned. Returns the
- * byte count (0: the peer closed) or -errno. The caller owns the descriptors. */
+ * *nfds: in, room in @fds; out, how many came; more than fit are closed and -EMSGSIZE is returned. Returns
+ * the byte count (0: the peer closed) or -errno. The caller owns the descriptors. */
 ssize_t fd_recv(int sock, void *data, size_t n, int *fds, size_t *nfds);
 
-/* Connects a SOCK_STREAM unix socket to @path, of any length (above 107 bytes through the directory's
- * descriptor). Returns the O_CLOEXEC socket or -errno. */
-int unix_connect(const char *path);
+/* Connects a unix socket of @type (SOCK_STREAM, SOCK_SEQPACKET) to @path, of any length (above 107 bytes
+ * through the directory's descriptor). Returns the O_CLOEXEC socket or -errno. */
+int unix_connect(const char *path, int type);
 /* Binds and listens at @name (one component) in directory @dirfd, mode 0600. Returns the socket or -errno. */
-int unix_listen_at(int dirfd, const char *name);
+int unix_listen_at(int dirfd, const char *name, int type);
 /* Connects to @name in directory @dirfd. Returns the socket or -errno. */
-int unix_connect_at(int dirfd, const char *name);
+int unix_connect_at(int dirfd, const char *name, int type);
 
 /* Moves @fd to a number of at least @min, O_CLOEXEC; closes the old one. Returns the new one or -errno. */
 int fd_move_above(int fd, int min);

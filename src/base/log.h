@@ -15,11 +15,11 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct log {
-    int fd;                /* where lines go; 2 unless log_open set a file */
-    bool owned;            /* close it in log_close */
+    int fd;     /* where lines go; 2 unless log_open set a file */
+    bool owned; /* close it in log_close */
     enum log_format format;
-    enum log_level level;  /* lines above it are dropped */
-    const char *program;   /* prefix of text lines, "bryo" */
+    enum log_level level; /* lines above it are dropped */
+    const char *program;  /* prefix of text lines, "bryo" */
 };
 
 #define LOG_INIT ((struct log){.fd = 2, .level = LOG_LEVEL_WARNING, .program = "bryo"})

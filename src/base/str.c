@@ -163,7 +163,7 @@ char **strv_copy(char *const *v, bool *oom)
 
 bool strv_has(char *const *v, const char *s)
 {
-    STRV_FOREACH(e, v)
+    STRV_FOREACH (e, v)
         if (strcmp(*e, s) == 0)
             return true;
     return false;
@@ -173,7 +173,7 @@ const char *strv_getenv(char *const *env, const char *name)
 {
     size_t n = strlen(name);
 
-    STRV_FOREACH(e, env)
+    STRV_FOREACH (e, env)
         if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
             return *e + n + 1;
     return NULL;

@@ -41,7 +41,7 @@ bool strv_has(char *const *v, const char *s);
 const char *strv_getenv(char *const *env, const char *name);
 /* Sets NAME=value, replacing an older entry. Returns 0 or -ENOMEM. */
 int strv_setenv(char ***env, const char *name, const char *value);
-#define _cleanup_strv_ __attribute__((cleanup(strv_freep)))
+#define _cleanup_strv_     __attribute__((cleanup(strv_freep)))
 #define STRV_FOREACH(s, v) for (char *const *s = (v); s && *s; s++)
 
 bool str_starts(const char *s, const char *prefix);
@@ -55,7 +55,8 @@ static inline bool str_empty(const char *s)
 char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Text for messages: control bytes and invalid UTF-8 become \xNN, quotes and backslashes get a backslash, cut
- * after @max bytes with "…" (0: no limit). Never fails but for memory: then returns NULL. The caller frees. */
+ * after @max bytes with "…" (0: no limit). Never fails but for memory: then returns NULL. The caller frees.
+ */
 char *str_quote(const char *s, size_t max);
 
 /* Is @s well-formed UTF-8 (RFC 3629)? */

@@ -2,8 +2,8 @@
  * System calls and constants that libc or its headers may lack, and nothing else: every #ifdef for an old
  * header lives here. All return -1 and set errno like libc's wrappers.
  *
- * bryo needs Linux 5.12 (openat2, close_range, the mount API with mount_setattr, pidfds); `bryo check` says so
- * on older ones. Nothing here falls back silently.
+ * bryo needs Linux 5.12 (openat2, close_range, the mount API with mount_setattr, pidfds); `bryo check` says
+ * so on older ones. Nothing here falls back silently.
  */
 #pragma once
 
@@ -52,7 +52,8 @@
 #define P_PIDFD 3
 #endif
 
-/* glibc 2.36 declares the mount API in <sys/mount.h>, which clashes with <linux/mount.h>: these names do not. */
+/* glibc 2.36 declares the mount API in <sys/mount.h>, which clashes with <linux/mount.h>: these names do not.
+ */
 static inline int sys_openat2(int dirfd, const char *path, struct open_how *how)
 {
     return (int)syscall(SYS_openat2, dirfd, path, how, sizeof *how);
