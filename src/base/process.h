@@ -3,14 +3,16 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
 
-/* Start time of @pid in clock ticks since boot (field 22 of /proc/PID/stat) and its state letter. Returns 0 or
- * -ESRCH (no such process), or another negative errno. Any out pointer may be NULL. */
+/* Start time of @pid in clock ticks since boot (field 22 of /proc/PID/stat) and its state letter. Returns 0
+ * or -ESRCH (no such process), or another negative errno. Any out pointer may be NULL. */
 int process_stat(pid_t pid, uint64_t *start_time, char *state, pid_t *ppid);
 
 /* A pidfd of the process that had pid @pid and started at @start_time, or -ESRCH if it is gone (or only a
@@ -20,29 +22,44 @@ int process_open(pid_t pid, uint64_t start_time);
 
 /* A helper program with what it said. */
 struct spawn {
-    const char *path;      /* program; searched in PATH if it has no slash */
+    const char *path; /* program; searched in PATH if it has no slash */
     char *const *argv;
-    char *const *env;      /* NULL: the caller's */
-    const char *input;     /* written to its standard input (NULL: /dev/null) */
+    char *const *env;  /* NULL: the caller's */
+    const char *input; /* written to its standard input (NULL: /dev/null); must live until spawn_finish */
     size_t input_len;
-    int stdout_fd;         /* its standard output; -1: caught into the text with standard error */
-    int stderr_fd;         /* its standard error; -1: caught. -2: the caller's */
-    int cwd_fd;            /* its directory; -1: the caller's */
-    int timeout_ms;        /* killed with SIGKILL after that; 0: no limit */
+    int stdout_fd;  /* its standard output; -1: caught into the text with standard error */
+    int stderr_fd;  /* its standard error; -1: caught. -2: the caller's */
+    int cwd_fd;     /* its directory; -1: the caller's */
+    int timeout_ms; /* killed with SIGKILL after that, with its whole process group; 0: no limit */
     /* out */
-    pid_t pid;             /* while it runs */
-    int out_fd;            /* our end of the caught output */
-    int in_fd;             /* our end of its input */
+    pid_t pid;        /* while it runs */
+    int out_fd;       /* our end of the caught output */
+    int in_fd;        /* our end of its input, while there is more to write */
+    size_t in_done;   /* bytes of the input that the pipe took */
+    int64_t deadline; /* CLOCK_MONOTONIC in ms; 0: none */
 };
-#define SPAWN_INIT ((struct spawn){.stdout_fd = -1, .stderr_fd = -1, .cwd_fd = -1, .out_fd = -EBADF, .in_fd = -EBADF})
+#define SPAWN_INIT   \
+    ((struct spawn){ \
+        .stdout_fd = -1, .stderr_fd = -1, .cwd_fd = -1, .pid = -1, .out_fd = -EBADF, .in_fd = -EBADF})
 
-/* Starts the program (posix_spawn-like: no fork of our memory). All signals at their defaults, mask empty, every
- * descriptor above 2 closed. Errors: -ENOENT when it is not there, others of execve(2). */
+/* Starts the program (posix_spawn-like: no fork of our memory). All signals at their defaults, mask empty,
+ * every descriptor above 2 closed. A program with a time limit leads a process group of its own. On failure
+ * nothing is left. Errors: -ENOENT when it is not there, others of execve(2). */
 int spawn_start(struct spawn *s, struct error *err);
 
-/* Feeds the input, gathers the output (at most 64 KiB are kept) and waits. *output (may be NULL) gets the text,
- * NUL-terminated, the caller frees. *status gets the wait status. Returns 0, or -ETIMEDOUT after killing it. */
+/* Feeds the input, gathers the output (at most 64 KiB are kept) and waits until the program itself ends: what
+ * it left in the background may keep the pipe open and is not waited for. *output (may be NULL) gets the
+ * text, NUL-terminated, the caller frees. *status (may be NULL) gets the wait status. Returns 0, or
+ * -ETIMEDOUT after killing it (with *output filled as far as it came). */
 int spawn_finish(struct spawn *s, int *status, char **output, struct error *err);
+
+/* Kills and reaps the program if it runs, closes what spawn_start opened: `_cleanup_spawn_ struct spawn`. */
+void spawn_abort(struct spawn *s);
+#define _cleanup_spawn_ __attribute__((cleanup(spawn_abort)))
+
+/* What a wait status means, for messages: "exit status 1", "killed by SIGKILL", in the caller's buffer. */
+#define WAIT_TEXT_MAX 48
+const char *process_status_text(char buf[WAIT_TEXT_MAX], int wait_status);
 
 /* Kills and reaps a process on an early return: `_cleanup_pid_ pid_t pid = -1`. */
 void process_kill_reap(pid_t *pid);
@@ -54,7 +71,7 @@ int process_wait(pid_t pid, int *status);
 /* Exit status as a shell tells it: the code, or 128 + signal. */
 int process_exit_code(int wait_status);
 
-/* Signals by name: "TERM", "SIGTERM", "15", "RTMIN+3"; case does not matter. Returns the number or -EINVAL. */
+/* "TERM", "SIGTERM", "15", "RTMIN+3"; case does not matter. Returns the number or -EINVAL. */
 int signal_from_name(const char *name);
 /* "SIGTERM" for 15; NULL for what has no name. Static storage. */
 const char *signal_name(int sig);
