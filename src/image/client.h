@@ -1,0 +1,59 @@
+/*
+ * The runtime's side of bryo-image: where the program is, its command line, and what it answers.
+ *
+ * Theory of operation: this floor knows no user namespaces, so it does not start the helper. Whoever does
+ * calls image_helper_path and image_unpack_argv (or image_remove_argv), starts that with the descriptors that
+ * image/protocol.h numbers (userns_spawn), closes its own copy of the status pipe's writing end and calls
+ * image_read_status until the pipe closes. The helper reads hostile bytes and may be taken over by them, so
+ * its answers are not trusted either: lines are bounded, numbers are parsed strictly, control bytes escaped.
+ *
+ *     r = image_helper_path(&helper, err);
+ *     r = image_unpack_argv(helper, "rootfs.tar.gz", max_bytes, max_entries, &argv, err);
+ *     r = userns_spawn(map, argv, env, stdio, (int[]){archive, dir, status[1]}, 3, false, &pid, err);
+ *     close(status[1]);
+ *     r = image_read_status(status[0], &events, &entries, &bytes, err);
+ *     process_wait(pid, &wait_status);
+ *     if (r == -EPIPE)
+ *         r = image_helper_died(wait_status, err);
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Who hears what while the helper works. Any callback may be NULL. */
+struct image_events {
+    /* @read bytes of the archive were read of @total (0: not known), @entries entries written. At most ten
+     * times a second. */
+    void (*progress)(void *data, uint64_t read, uint64_t total, uint64_t entries);
+    /* A warning for the user: one line without a newline, safe to print. */
+    void (*warn)(void *data, const char *text);
+    void *data; /* handed to both */
+};
+
+/* The absolute path of bryo-image: below $BRYO_HELPER_DIR if that is set (a build tree), else where it is
+ * installed. The caller frees *path. -ENOENT, with a hint, if it is not there or not executable (bryo was
+ * built without libarchive). */
+int image_helper_path(char **path, struct error *err);
+
+/* The argument vector of `bryo-image unpack`: @helper its path, @name what messages call the archive, the
+ * limits as in image/protocol.h. *argv is a vector of base/str.h, freed by strv_free. Returns 0 or -ENOMEM.
+ */
+int image_unpack_argv(const char *helper, const char *name, uint64_t max_bytes, uint64_t max_entries,
+                      char ***argv, struct error *err);
+
+/* The argument vector of `bryo-image remove`: removes the tree @name (one path component, else -EINVAL) below
+ * the directory on IMAGE_FD_DIR. */
+int image_remove_argv(const char *helper, const char *name, char ***argv, struct error *err);
+
+/* Reads the helper's answers from @status_fd (not closed) until it says that it is done or has failed, or the
+ * other end closes. *entries and *bytes (may be NULL) get the counts of the `d` line. Returns 0, or the
+ * helper's own failure as -errno with its text and hint, -EPROTO if it said something that is not in the
+ * protocol, -EPIPE (without text: see image_helper_died) if it ended without a last word. */
+int image_read_status(int status_fd, const struct image_events *events, uint64_t *entries, uint64_t *bytes,
+                      struct error *err);
+
+/* Explains the end of a helper that gave no last word, by its wait status: killed by which signal, exit code.
+ * What it unpacked may be left. Returns -EPIPE. */
+int image_helper_died(int wait_status, struct error *err);
