@@ -1,0 +1,126 @@
+/*
+ * The table of global options and what they do to the log.
+ */
+#include "cli/global.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+/* `expected A or B, found "value"` unless @good. */
+static int check_word(const char *value, const char *expected, bool good, struct error *err)
+{
+    if (good)
+        return 0;
+    _cleanup_free_ char *shown = str_quote(value, 80);
+    if (!shown)
+        return error_oom(err);
+    return error_set(err, EINVAL, "expected %s, found \"%s\"", expected, shown);
+}
+
+static int check_format(const char *value, struct error *err)
+{
+    return check_word(value, "text or json", log_format_from_name(value) >= 0, err);
+}
+
+static int check_level(const char *value, struct error *err)
+{
+    return check_word(value, "error, warning, info or debug", log_level_from_name(value) >= 0, err);
+}
+
+static const struct {
+    const char *name;
+    int value;
+} rootless_words[] = {{"true", 1}, {"false", 0}, {"auto", -1}};
+
+static int check_rootless(const char *value, struct error *err)
+{
+    bool good = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rootless_words); i++)
+        good |= strcmp(value, rootless_words[i].name) == 0;
+    return check_word(value, "true, false or auto", good, err);
+}
+
+static int no_cgroups(struct error *err, const char *what)
+{
+    error_set(err, ENOTSUP, "%s: this version of bryo manages no cgroups", what);
+    error_hint(
+        err,
+        "leave the option out: containers stay in the cgroup of the caller (podman: --cgroups=disabled)");
+    return -ENOTSUP;
+}
+
+static int check_cgroup_manager(const char *value, struct error *err)
+{
+    if (strcmp(value, "systemd") == 0 || strcmp(value, "cgroupfs") == 0)
+        return no_cgroups(err, value);
+    return check_word(value, "disabled or auto", strcmp(value, "disabled") == 0 || strcmp(value, "auto") == 0,
+                      err);
+}
+
+/* --systemd-cgroup=false asks for nothing. */
+static int check_systemd_cgroup(const char *value, struct error *err)
+{
+    if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
+        return 0;
+    return no_cgroups(err, "systemd");
+}
+
+#define AT(member) offsetof(struct global_options, member)
+
+static const struct option_def options[] = {
+    {"root", 0, OPT_STRING, AT(root), "DIR",
+     "keep the states of containers in DIR ($XDG_RUNTIME_DIR/bryo, root: /run/bryo)",
+     .check = option_not_empty},
+    {"log", 0, OPT_STRING, AT(log), "FILE", "append messages to FILE instead of standard error",
+     .check = option_not_empty},
+    {"log-format", 0, OPT_STRING, AT(log_format), "FORMAT", "text (the default) or json, one object a line",
+     .check = check_format},
+    {"log-level", 0, OPT_STRING, AT(log_level), "LEVEL", "error, warning (the default), info or debug",
+     .check = check_level},
+    {"debug", 0, OPT_FLAG, AT(debug), NULL, "the same as --log-level debug"},
+    {"rootless", 0, OPT_STRING, AT(rootless), "WHEN",
+     "put a user namespace around the container: true, false or auto (the default: unless called by root)",
+     .check = check_rootless},
+    {"cgroup-manager", 0, OPT_STRING, AT(cgroup_manager), "MANAGER",
+     "disabled or auto; this version leaves containers in the cgroup of the caller",
+     .check = check_cgroup_manager},
+    {"systemd-cgroup", 0, OPT_FLAG, AT(systemd_cgroup), NULL, "refused: this version manages no cgroups",
+     .hidden = true, .check = check_systemd_cgroup},
+    {"version", 'v', OPT_FLAG, AT(version), NULL, "print the version and what it was built with"},
+    {"version", 'V', OPT_FLAG, AT(version), NULL, "the same as -v", .hidden = true},
+    {"dump-options", 0, OPT_FLAG, AT(dump_options), NULL, "print all verbs and options as JSON",
+     .hidden = true},
+    {NULL},
+};
+
+const struct verb cli_global = {
+    .usage = "[GLOBAL OPTIONS] VERB [OPTIONS] [ARGUMENTS]",
+    .summary = "Rootless-first OCI runtime and sandbox",
+    .options = options,
+    .options_size = sizeof(struct global_options),
+    .max_args = SIZE_MAX,
+    .stop_at_first = true,
+};
+
+int global_apply_log(const struct global_options *o, struct log *log, struct error *err)
+{
+    if (o->log_format)
+        log->format = (enum log_format)log_format_from_name(o->log_format);
+    if (o->log_level)
+        log->level = (enum log_level)log_level_from_name(o->log_level);
+    if (o->debug)
+        log->level = LOG_LEVEL_DEBUG;
+    return o->log ? log_open(log, o->log, err) : 0;
+}
+
+int global_rootless(const struct global_options *o)
+{
+    for (size_t i = 0; o->rootless && i < ARRAY_SIZE(rootless_words); i++)
+        if (strcmp(o->rootless, rootless_words[i].name) == 0)
+            return rootless_words[i].value;
+    return -1;
+}

@@ -1,0 +1,50 @@
+/*
+ * The table of verbs: a new verb is a line here, a file beside this one, and its lines in man page and
+ * completions.
+ */
+#include "cli/verbs.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cli/suggest.h"
+
+const struct verb *const cli_verbs[] = {
+    &cli_help,
+    NULL,
+};
+
+const struct verb *cli_find_verb(const char *name)
+{
+    for (size_t i = 0; cli_verbs[i]; i++)
+        if (strcmp(cli_verbs[i]->name, name) == 0)
+            return cli_verbs[i];
+    return NULL;
+}
+
+int cli_unknown_verb(const char *name, struct error *err)
+{
+    _cleanup_free_ char *shown = str_quote(name, 80);
+    const char *nearest = NULL;
+    unsigned best = SUGGEST_FAR;
+
+    if (!shown)
+        return error_oom(err);
+    for (size_t i = 0; cli_verbs[i]; i++) {
+        unsigned distance = suggest_distance(name, cli_verbs[i]->name);
+        if (distance < best) {
+            best = distance;
+            nearest = cli_verbs[i]->name;
+        }
+    }
+    error_set(err, EINVAL, "unknown command \"%s\"", shown);
+    if (nearest && suggest_is_near(best, strlen(name)))
+        error_hint(err, "did you mean %s?", nearest);
+    else if (access(name, F_OK) == 0) /* `bryo rootfs.tar.gz`: the verb was left out */
+        error_hint(err, "to run a command in it: bryo sandbox %s", shown);
+    else
+        error_hint(err, "`bryo help` lists the commands");
+    return -EINVAL;
+}
