@@ -245,15 +245,18 @@ static size_t utf8_len(const unsigned char *s, size_t left)
     return 0;
 }
 
+size_t str_utf8_span(const char *s, size_t len)
+{
+    size_t i = 0, n;
+
+    while (i < len && (n = utf8_len((const unsigned char *)s + i, len - i)) > 0)
+        i += n;
+    return i;
+}
+
 bool str_is_utf8(const char *s, size_t len)
 {
-    for (size_t i = 0; i < len;) {
-        size_t n = utf8_len((const unsigned char *)s + i, len - i);
-        if (!n)
-            return false;
-        i += n;
-    }
-    return true;
+    return str_utf8_span(s, len) == len;
 }
 
 char *str_quote(const char *s, size_t max)

@@ -59,7 +59,9 @@ char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 char *str_quote(const char *s, size_t max);
 
-/* Is @s well-formed UTF-8 (RFC 3629)? */
+/* How many of the @len bytes at @s are well-formed UTF-8 (RFC 3629), up to the first that is not. */
+size_t str_utf8_span(const char *s, size_t len);
+/* Is all of @s well-formed UTF-8? */
 bool str_is_utf8(const char *s, size_t len);
 
 /* Strict numbers: decimal digits only, no sign but a leading '-' for the signed one, no blanks, no leading
