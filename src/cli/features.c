@@ -1,0 +1,24 @@
+/*
+ * bryo features: what this runtime can do, as the features document of the OCI specification.
+ */
+#include "cli/verbs.h"
+#include "oci/spec.h"
+#include "rootfs/mount_options.h"
+
+static int run(const struct invocation *inv, struct error *err)
+{
+    /* No cgroup manager yet: callers must not count on limits. */
+    const struct features_options features = {.mount_options = mount_option_names(), .idmap = true};
+
+    (void)inv;
+    return cli_write_json(oci_features(&features), true, err);
+}
+
+const struct verb cli_features = {
+    .name = "features",
+    .group = "OCI runtime",
+    .summary = "Print what this runtime supports as JSON",
+    .usage = "",
+    .no_state = true,
+    .run = run,
+};
