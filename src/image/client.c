@@ -183,6 +183,8 @@ int image_read_status(int status_fd, const struct image_events *events, uint64_t
     int code = 0;
 
     for (;;) {
+        if (events && events->wait)
+            events->wait(events->data, status_fd);
         ssize_t n = read(status_fd, buf + len, sizeof buf - len);
         if (n < 0 && errno == EINTR)
             continue;
