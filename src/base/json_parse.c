@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_unescape.h"
 #include "base/str.h"
 
 #define FILE_MAX_SIZE ((size_t)16 << 20)
@@ -103,112 +104,6 @@ static char peek(const struct parser *p)
     return p->pos < p->len ? p->text[p->pos] : '\0';
 }
 
-static int parse_hex4(struct parser *p, size_t at, unsigned *out)
-{
-    unsigned v = 0;
-
-    for (size_t i = at; i < at + 4; i++) {
-        char c = i < p->len ? p->text[i] : '\0';
-        unsigned digit;
-        if (c >= '0' && c <= '9')
-            digit = (unsigned)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            digit = (unsigned)(c - 'a') + 10;
-        else if (c >= 'A' && c <= 'F')
-            digit = (unsigned)(c - 'A') + 10;
-        else
-            return fail(p, at, "expected four hexadecimal digits after \\u");
-        v = v << 4 | digit;
-    }
-    *out = v;
-    return 0;
-}
-
-static size_t put_utf8(char *to, unsigned c)
-{
-    if (c < 0x80) {
-        to[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        to[0] = (char)(0xc0 | c >> 6);
-        to[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        to[0] = (char)(0xe0 | c >> 12);
-        to[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        to[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    to[0] = (char)(0xf0 | c >> 18);
-    to[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    to[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    to[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
-/* Decodes \uXXXX (or a surrogate pair of them) at @at, the place of the backslash. *used: bytes of text
- * taken. */
-static int parse_unicode(struct parser *p, size_t at, char *to, size_t *put, size_t *used)
-{
-    unsigned high, low;
-    int r = parse_hex4(p, at + 2, &high);
-
-    if (r < 0)
-        return r;
-    *used = 6;
-    if (high == 0)
-        return fail(p, at, "a string may not hold a NUL");
-    if (high >= 0xdc00 && high <= 0xdfff)
-        return fail(p, at, "the second half of a surrogate pair without the first");
-    if (high >= 0xd800 && high <= 0xdbff) {
-        if (at + 7 >= p->len || p->text[at + 6] != '\\' || p->text[at + 7] != 'u')
-            return fail(p, at, "the first half of a surrogate pair without the second");
-        r = parse_hex4(p, at + 8, &low);
-        if (r < 0)
-            return r;
-        if (low < 0xdc00 || low > 0xdfff)
-            return fail(p, at, "the first half of a surrogate pair without the second");
-        high = 0x10000 + ((high - 0xd800) << 10 | (low - 0xdc00));
-        *used = 12;
-    }
-    *put = put_utf8(to, high);
-    return 0;
-}
-
-/* Decodes the escapes of text[start, end) into @to, which has room for the undecoded length. */
-static int decode_escapes(struct parser *p, size_t start, size_t end, char *to)
-{
-    static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-    size_t n = 0;
-
-    for (size_t i = start; i < end;) {
-        const char *letter;
-        size_t put, used;
-
-        if (p->text[i] != '\\') {
-            to[n++] = p->text[i++];
-            continue;
-        }
-        if (p->text[i + 1] == 'u') { /* the closing quote lies behind, so i + 1 is inside the text */
-            int r = parse_unicode(p, i, to + n, &put, &used);
-            if (r < 0)
-                return r;
-            n += put;
-            i += used;
-            continue;
-        }
-        letter = p->text[i + 1] ? strchr(letters, p->text[i + 1]) : NULL;
-        if (!letter)
-            return fail(p, i, "a backslash with nothing it could mean behind it");
-        to[n++] = meant[letter - letters];
-        i += 2;
-    }
-    to[n] = '\0';
-    return 0;
-}
-
 /* Reads the string whose opening quote is at the current place. *out is cJSON's memory. */
 static int parse_string(struct parser *p, char **out)
 {
@@ -241,7 +136,10 @@ static int parse_string(struct parser *p, char **out)
     if (!s)
         return error_oom(p->err);
     if (escapes) {
-        r = decode_escapes(p, start, end, s);
+        size_t bad;
+        const char *wrong = json_unescape(p->text + start, end - start, s, &bad);
+        if (wrong)
+            r = fail(p, start + bad, "%s", wrong);
     } else {
         memcpy(s, p->text + start, end - start);
         s[end - start] = '\0';
