@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -93,8 +94,8 @@ static int bryo(char **argv, struct log *log, struct error *err)
     } else if (global->dump_options) {
         r = cli_write_json(cli_dump_options(), true, err);
     } else if (inv.n_args == 0) {
-        error_set(err, EINVAL, "no command given");
-        r = error_hint(err, "`bryo help` lists the commands");
+        r = print_verb_help(NULL, err); /* for the person; a script that lost its verb gets a failure */
+        r = r == 0 ? EXIT_FAILURE : r;
     } else {
         const struct verb *verb = cli_find_verb(inv.args[0]);
         r = verb ? run_verb(verb, inv.args + 1, global, log, err) : cli_unknown_verb(inv.args[0], err);
@@ -103,13 +104,17 @@ static int bryo(char **argv, struct log *log, struct error *err)
     return r;
 }
 
-/* To the log; with --log FILE the person at the terminal sees it too. */
+/* To the log; with --log FILE the person at the terminal sees it too (once, if FILE is that terminal). */
 static void report(const struct log *log, const struct error *err)
 {
     struct log terminal = LOG_INIT;
+    struct stat a, b;
 
     log_error(log, err);
-    if (log->fd != STDERR_FILENO && isatty(STDERR_FILENO))
+    if (log->fd == STDERR_FILENO || !isatty(STDERR_FILENO))
+        return;
+    if (fstat(log->fd, &a) < 0 || fstat(STDERR_FILENO, &b) < 0 || a.st_dev != b.st_dev ||
+        a.st_ino != b.st_ino)
         log_error(&terminal, err);
 }
 

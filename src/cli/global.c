@@ -44,9 +44,9 @@ static int check_rootless(const char *value, struct error *err)
     return check_word(value, "true, false or auto", good, err);
 }
 
-static int no_cgroups(struct error *err, const char *what)
+static int no_cgroups(struct error *err)
 {
-    error_set(err, ENOTSUP, "%s: this version of bryo manages no cgroups", what);
+    error_set(err, ENOTSUP, "this version of bryo manages no cgroups");
     error_hint(
         err,
         "leave the option out: containers stay in the cgroup of the caller (podman: --cgroups=disabled)");
@@ -56,7 +56,7 @@ static int no_cgroups(struct error *err, const char *what)
 static int check_cgroup_manager(const char *value, struct error *err)
 {
     if (strcmp(value, "systemd") == 0 || strcmp(value, "cgroupfs") == 0)
-        return no_cgroups(err, value);
+        return no_cgroups(err);
     return check_word(value, "disabled or auto", strcmp(value, "disabled") == 0 || strcmp(value, "auto") == 0,
                       err);
 }
@@ -66,7 +66,7 @@ static int check_systemd_cgroup(const char *value, struct error *err)
 {
     if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
         return 0;
-    return no_cgroups(err, "systemd");
+    return no_cgroups(err);
 }
 
 #define AT(member) offsetof(struct global_options, member)
