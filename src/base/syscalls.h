@@ -48,6 +48,9 @@
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x0020
 #endif
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
@@ -85,6 +88,19 @@ static inline int sys_move_mount(int from_dir, const char *from, int to_dir, con
 static inline int sys_mount_setattr(int dirfd, const char *path, unsigned flags, struct mount_attr *attr)
 {
     return (int)syscall(SYS_mount_setattr, dirfd, path, flags, attr, sizeof *attr);
+}
+static inline int sys_fspick(int dirfd, const char *path, unsigned flags)
+{
+    return (int)syscall(SYS_fspick, dirfd, path, flags);
+}
+static inline int sys_mount(const char *source, const char *target, const char *type, unsigned long flags,
+                            const void *data)
+{
+    return (int)syscall(SYS_mount, source, target, type, flags, data);
+}
+static inline int sys_umount2(const char *target, int flags)
+{
+    return (int)syscall(SYS_umount2, target, flags);
 }
 static inline int sys_pivot_root(const char *new_root, const char *put_old)
 {
