@@ -161,14 +161,9 @@ remove_tree() {
 # Pids that should not be there: children that the reaper of tests/run (tests/lib/reaper.c) inherited, or, for a
 # bats file that is run by hand, processes of bryo with this test's state directory in their command line.
 _leftover_processes() {
-    local pid line
     if [ -n "${BRYO_TEST_REAPER:-}" ]; then
-        for pid in $(cat "/proc/$BRYO_TEST_REAPER/task/$BRYO_TEST_REAPER/children" 2>/dev/null); do
-            [ "$pid" != "${BRYO_TEST_MAIN:-}" ] || continue
-            # A zombie is about to be reaped and no leftover.
-            line=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null) || continue
-            [ -z "$line" ] || [[ "$line" == Z* ]] || echo "$pid"
-        done
+        # A zombie is about to be reaped and no leftover.
+        ps -o pid=,stat= --ppid "$BRYO_TEST_REAPER" | awk -v main="${BRYO_TEST_MAIN:-}" '$1 != main && $2 !~ /^Z/ { print $1 }'
     else
         pgrep -f -- "--root $BRYO_ROOT" || true
     fi

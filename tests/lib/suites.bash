@@ -1,0 +1,232 @@
+# shellcheck shell=bash
+# The suites of tests/run: for NAME a function suite_NAME that prints TAP, and a line of SUITE_TABLE. They run in the
+# order of the table; the ones that need a binary build it first (ensure_build), once.
+
+SUITE_TABLE='lint        include floors, rules for sources, formatting, shellcheck, man pages
+gcc         a build by gcc with warnings as errors
+unit        unit tests as an ordinary user
+unit_root   unit tests as root
+cli         command tests as an ordinary user with subordinate ids
+cli_nosub   the same as a user without subordinate ids: one id mapped
+cli_userns  the same as uid 0 inside a user namespace (the way of podman)
+rootful     command tests as root of the machine
+image       the archive helper, hostile archives
+docs        examples of README.md and docs/, scripts of examples/
+quickstart  examples/quickstart as a user and as root
+clang       a build by clang with warnings as errors
+asan        a build with AddressSanitizer and UndefinedBehaviorSanitizer: unit, command and archive tests
+distcheck   make distcheck: the tarball is complete, builds out of tree, installs and uninstalls
+leaks       no process, mount, cgroup, interface, file or user is left of all this'
+mapfile -t SUITES < <(awk '{ print $1 }' <<<"$SUITE_TABLE")
+# shellcheck disable=SC2034
+QUICK_SUITES=(lint gcc unit cli image docs leaks)
+
+SUITE_SECONDS=900 # a suite that takes longer is killed
+
+is_suite() {
+    printf '%s\n' "${SUITES[@]}" | grep -qxF -- "$1"
+}
+
+list_suites() {
+    echo "$SUITE_TABLE"
+}
+
+# Runs CMD as NAME below the reaper, with the environment that the tests of BUILD need.
+# shellcheck disable=SC2034
+run_as() { # BUILD NAME CMD…
+    local build=$1 name=$2 BELOW=("$WORK/reaper" "$SUITE_SECONDS")
+    local EXTRA_ENV=(BRYO="$WORK/$build/bryo" BATS_TEST_TIMEOUT=120 UNIT_TIMEOUT=300)
+    shift 2
+    if [ "$build" = build-asan ]; then
+        EXTRA_ENV+=(ASAN_OPTIONS="detect_leaks=1:exitcode=99:log_path=$WORK/asan/report"
+            UBSAN_OPTIONS=print_stacktrace=1)
+    fi
+    if [ "$name" = root ]; then
+        as_root "$@"
+    else
+        as_user "$name" "$@"
+    fi
+}
+
+# One build step as one TAP line; its output goes to the log as it comes.
+step() { # NAME CMD…
+    local name=$1
+    shift
+    if "$@"; then
+        echo "ok - $name"
+    else
+        echo "not ok - $name"
+        return 1
+    fi
+}
+
+# autogen, configure and make in $WORK/BUILD, unless it was done; tells its failure as a TAP line.
+ensure_build() { # BUILD CONFIGURE-ARG…
+    local build=$1
+    shift
+    [ ! -e "$WORK/$build/.done" ] || return 0
+    if [ ! -x "$WORK/src/configure" ]; then
+        as_user "$TEST_USER" sh -c 'cd "$1" && ./autogen.sh' sh "$WORK/src" || {
+            echo "not ok - autogen.sh"
+            return 1
+        }
+    fi
+    as_user "$TEST_USER" sh -c 'cd "$1" && shift && ../src/configure --enable-werror "$@"' sh "$WORK/$build" "$@" || {
+        echo "not ok - configure ($build)"
+        return 1
+    }
+    as_user "$TEST_USER" make -C "$WORK/$build" -j"$(nproc)" --no-print-directory all check TESTS= || {
+        echo "not ok - make ($build)"
+        return 1
+    }
+    touch "$WORK/$build/.done"
+}
+
+gcc_build() {
+    ensure_build build-gcc CC=gcc CFLAGS='-O2 -g' >"$WORK/log/build-gcc.log" 2>&1 || {
+        cat "$WORK/log/build-gcc.log"
+        return 1
+    }
+}
+
+unit_programs() { # BUILD
+    find "$WORK/$1/tests/unit" -maxdepth 1 -type f -name 'test_*' -perm -u+x | sort
+}
+
+unit_as() { # BUILD NAME
+    local programs
+    mapfile -t programs < <(unit_programs "$1")
+    run_as "$1" "$2" "$WORK/src/tests/lib/unit-tap" "${programs[@]}"
+}
+
+# The bats files of the directories; WRAPPER, if set, is a program that starts bats.
+WRAPPER=()
+bats_as() { # BUILD NAME DIR…
+    local build=$1 name=$2
+    shift 2
+    local files=() dir
+    for dir in "$@"; do
+        compgen -G "$WORK/src/tests/$dir/*.bats" >/dev/null && files+=("$WORK/src/tests/$dir"/*.bats)
+    done
+    run_as "$build" "$name" "${WRAPPER[@]}" bats --tap "${files[@]}"
+}
+
+# Executables of tests/DIR that are no bats files: each prints TAP by itself.
+programs_as() { # BUILD NAME DIR
+    local program status=0
+    for program in "$WORK/src/tests/$3"/*; do
+        if [ ! -x "$program" ] || [[ $program == *.bats ]] || [[ $(head -c2 "$program") != '#!' ]]; then
+            continue
+        fi
+        echo "# ${program##*/}"
+        run_as "$1" "$2" "$program" || status=$?
+    done
+    return $status
+}
+
+suite_lint() {
+    local program status=0
+    for program in floors source format shell man; do
+        (cd "$WORK/src" && "tests/lint/$program") || status=$?
+    done
+    return $status
+}
+
+suite_gcc() {
+    gcc_build && echo "ok - built by $(gcc --version | head -n1)"
+}
+
+suite_clang() {
+    ensure_build build-clang CC=clang CFLAGS='-O2 -g' && echo "ok - built by $(clang --version | head -n1)"
+}
+
+suite_unit() {
+    gcc_build && unit_as build-gcc "$TEST_USER"
+}
+
+suite_unit_root() {
+    gcc_build && unit_as build-gcc root
+}
+
+suite_cli() {
+    gcc_build && bats_as build-gcc "$TEST_USER" cli
+}
+
+suite_cli_nosub() {
+    gcc_build && bats_as build-gcc "$NOSUB_USER" cli
+}
+
+suite_cli_userns() {
+    grep -q "^$TEST_USER:" /etc/subuid || {
+        echo "ok - all # skip $TEST_USER has no subordinate ids here"
+        return
+    }
+    local WRAPPER=(unshare --user --map-root-user --map-auto --mount)
+    gcc_build && bats_as build-gcc "$TEST_USER" cli
+}
+
+suite_rootful() {
+    gcc_build && bats_as build-gcc root cli rootful
+}
+
+suite_image() {
+    local status=0
+    gcc_build || return 1
+    if compgen -G "$WORK/src/tests/image/*.bats" >/dev/null; then
+        bats_as build-gcc "$TEST_USER" image || status=$?
+    fi
+    programs_as build-gcc "$TEST_USER" image || status=$?
+    return $status
+}
+
+suite_docs() {
+    gcc_build && run_as build-gcc "$TEST_USER" "$WORK/src/tests/docs/run"
+}
+
+suite_quickstart() {
+    # In a copy of its own, as a clone would be: first by the user, then by root, who finds it built.
+    copy_sources "$WORK/quickstart" && chown -R "$TEST_USER:" "$WORK/quickstart" || return 1
+    step "quickstart as a user" run_as build-gcc "$TEST_USER" "$WORK/src/tests/docs/quickstart" "$WORK/quickstart"
+    step "quickstart as a user without subordinate ids, over the finished build" \
+        run_as build-gcc "$NOSUB_USER" "$WORK/src/tests/docs/quickstart" "$WORK/quickstart"
+    step "quickstart as root, over the finished build" \
+        run_as build-gcc root "$WORK/src/tests/docs/quickstart" "$WORK/quickstart"
+}
+
+suite_asan() {
+    local status=0
+    ensure_build build-asan CC=gcc CFLAGS='-O1 -g' --enable-sanitizers || return 1
+    install -d -m 1777 "$WORK/asan"
+    unit_as build-asan "$TEST_USER" || status=$?
+    bats_as build-asan "$TEST_USER" cli || status=$?
+    if compgen -G "$WORK/src/tests/image/*.bats" >/dev/null; then
+        bats_as build-asan "$TEST_USER" image || status=$?
+    fi
+    if [ -n "$(ls -A "$WORK/asan")" ]; then
+        echo "not ok - no report of a sanitizer"
+        head -n 60 "$WORK"/asan/* | sed 's/^/# /'
+    else
+        echo "ok - no report of a sanitizer"
+    fi
+    return $status
+}
+
+suite_distcheck() {
+    gcc_build || return 1
+    step "make distcheck" run_as build-gcc "$TEST_USER" make -C "$WORK/build-gcc" -j"$(nproc)" --no-print-directory \
+        distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
+}
+
+suite_leaks() {
+    local kind new
+    snapshot >"$WORK/after"
+    new=$(comm -13 "$WORK/before" "$WORK/after")
+    for kind in process mount cgroup interface file user; do
+        if grep -q "^$kind " <<<"$new"; then
+            echo "not ok - left behind: $kind"
+            grep "^$kind " <<<"$new" | sed 's/^/# /'
+        else
+            echo "ok - no $kind is left behind"
+        fi
+    done
+}
