@@ -127,7 +127,7 @@ int main(int argc, char **argv)
      * The container's process gets all signals back at their defaults. */
     signal(SIGPIPE, SIG_IGN);
     int r = bryo(argc > 0 ? argv + 1 : argv, &log, &err);
-    if (r < 0)
+    if (r < 0 || (r > 0 && err.text))
         report(&log, &err);
     log_close(&log);
     return r < 0 ? EXIT_FAILURE : r;

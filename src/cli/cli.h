@@ -57,7 +57,8 @@ struct verb {
                          */
     bool no_state;      /* works without a state directory: none is looked for, rt->root stays NULL */
     /* Returns the exit code of bryo (0 … 255), or a negative errno with @err filled (printed by main, exit
-     * 1). */
+     * 1). An exit code above 0 with @err filled is printed too: for verbs that have codes of their own for
+     * their failures. */
     int (*run)(const struct invocation *inv, struct error *err);
 };
 
