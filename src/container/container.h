@@ -1,6 +1,6 @@
 /*
- * The life of a container: what the verbs of the command line call. runtime.md#lifecycle of the OCI specification,
- * and the wording that podman, containerd and docker parse (`container does not exist` …).
+ * The life of a container: what the verbs of the command line call. runtime.md#lifecycle of the OCI
+ * specification, and the wording that podman, containerd and docker parse (`container does not exist` …).
  */
 #pragma once
 
@@ -21,27 +21,30 @@ struct create_options {
     const char *config_file;    /* NULL: config.json in the bundle */
     const char *console_socket; /* connects and sends the pty master */
     const char *pid_file;
-    const char *pidfd_socket;   /* connects and sends a pidfd of init */
+    const char *pidfd_socket; /* connects and sends a pidfd of init */
     bool no_pivot;
     bool no_new_keyring;
     bool no_subreaper;
-    unsigned preserve_fds;      /* descriptors 3 … 2+N go to the process (LISTEN_FDS are counted besides) */
-    bool detach;                /* run: return once it runs */
-    bool keep;                  /* run: leave the state behind */
-    bool die_with_runtime;      /* sandbox: a killed runtime takes the container along */
-    const char *cleanup_dir;    /* removed by delete and at the end of run; kept in the state */
+    unsigned preserve_fds; /* descriptors 3 … 2+N go to the process (LISTEN_FDS are counted besides) */
+    bool detach;           /* run: return once it runs */
+    bool keep;             /* run: leave the state behind */
+    bool die_with_runtime; /* sandbox: a killed runtime takes the container along */
+    bool default_signals; /* run: a signal that ends a command ends this one too, although it is pid 1 and has
+                           * no handler for it */
+    const char *cleanup_dir; /* removed by delete and at the end of run; kept in the state */
 };
 
-/* Is @id well-formed: [a-zA-Z0-9_+-][a-zA-Z0-9_+.-]*, at most 1024 bytes? 0, or -EINVAL with a text that shows the
- * first bad character. */
+/* Is @id well-formed: [a-zA-Z0-9_+-][a-zA-Z0-9_+.-]*, at most 255 bytes (it names a directory)? 0, or -EINVAL
+ * with a text that shows the first bad character. */
 int container_check_id(const char *id, struct error *err);
 
 /* create: environment ready, process waiting for start. On failure nothing is left. */
 int container_create(const struct runtime *rt, const struct create_options *opts, struct error *err);
 
-/* run: create, start, and unless detached wait, forward signals and terminal, delete. *exit_code: the process's code or
- * 128 + signal. A negative return means that bryo failed (the process did not run). */
-int container_run(const struct runtime *rt, const struct create_options *opts, int *exit_code, struct error *err);
+/* run: create, start, and unless detached wait, forward signals and terminal, delete. *exit_code: the
+ * process's code or 128 + signal. A negative return means that bryo failed (the process did not run). */
+int container_run(const struct runtime *rt, const struct create_options *opts, int *exit_code,
+                  struct error *err);
 
 int container_start(const struct runtime *rt, const char *id, struct error *err);
 
@@ -52,13 +55,16 @@ int container_kill(const struct runtime *rt, const char *id, int sig, bool all, 
 int container_delete(const struct runtime *rt, const char *id, bool force, struct error *err);
 
 /* Reads a container's state and finds out its status now. */
-int container_state(const struct runtime *rt, const char *id, struct oci_state **state, enum container_status *status,
-                    struct error *err);
+int container_state(const struct runtime *rt, const char *id, struct oci_state **state,
+                    enum container_status *status, struct error *err);
 
-struct container_info { struct oci_state *state; enum container_status status; };
+struct container_info {
+    struct oci_state *state;
+    enum container_status status;
+};
 
-/* All containers below rt->root, sorted by id; foreign entries are skipped, a missing root is an empty list. The caller
- * frees with container_list_free. */
+/* All containers below rt->root, sorted by id; foreign entries are skipped, a missing root is an empty list.
+ * The caller frees with container_list_free. */
 int container_list(const struct runtime *rt, struct container_info **out, size_t *n, struct error *err);
 void container_list_free(struct container_info *list, size_t n);
 /* The ids only, without looking at them: for matching by regex. The caller frees with strv_free. */

@@ -1,6 +1,6 @@
 /*
- * The runtime as one call sees it: where states live, where messages go, how to treat cgroups. Built once by main
- * from the global options, then read-only.
+ * The runtime as one call sees it: where states live, where messages go, how to treat cgroups. Built once by
+ * main from the global options, then read-only.
  */
 #pragma once
 
@@ -12,11 +12,12 @@
 struct runtime {
     char *root;      /* directory of the states: --root, else $XDG_RUNTIME_DIR/bryo, else /run/bryo (uid 0) */
     struct log *log; /* borrowed */
-    int rootless;    /* --rootless: 1 always a user namespace, 0 never, -1 auto: when the caller is not uid 0 */
+    int rootless; /* --rootless: 1 always a user namespace, 0 never, -1 auto: when the caller is not uid 0 */
 };
 
 /* Fills rt->root (owned) from @root_option or the environment; without XDG_RUNTIME_DIR a non-root caller gets
- * /run/user/UID if it is there and its own, else a private directory in /tmp that is checked for its owner. Makes nothing. */
+ * /run/user/UID if it is there and its own, else a private directory in /tmp that is checked for its owner.
+ * Makes nothing. */
 int runtime_init(struct runtime *rt, const char *root_option, struct log *log, struct error *err);
 void runtime_free(struct runtime *rt);
 

@@ -1,0 +1,86 @@
+/*
+ * What the files of this folder share: one container while it is being made.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "container/channel.h"
+#include "container/container.h"
+#include "container/statedir.h"
+#include "oci/config.h"
+#include "oci/state.h"
+#include "rootfs/rootfs.h"
+#include "security/seccomp.h"
+#include "userns/idmap.h"
+
+/* One container on its way from config.json to a process: filled from top to bottom by plan.c, launch.c and
+ * create.c; the init is a fork, so it sees all of it as it was at the clone. */
+struct container {
+    const struct runtime *rt;
+    const struct create_options *opts;
+
+    /* plan.c: what is to be made */
+    struct oci_config *config;
+    char *bundle;         /* absolute */
+    char *rootfs_path;    /* absolute */
+    char *pid_file;       /* absolute, NULL: none */
+    char *console_socket; /* absolute, NULL: none */
+    char *pidfd_socket;   /* absolute, NULL: none */
+    char **env;        /* of the program: the configuration's, and LISTEN_* where descriptors are handed on */
+    unsigned keep_fds; /* descriptors 3 … 2+keep_fds go to the program */
+    bool new_ns[OCI_NS_COUNT]; /* to be made */
+    int join_ns[OCI_NS_COUNT]; /* to be joined, -EBADF: not */
+    bool joins;                /* any of join_ns */
+    bool foreign;              /* shares a user or pid namespace with processes that are not ours to trust */
+    bool userns;               /* init will be in a user namespace that is not the initial one */
+    bool setgroups_denied;     /* there setgroups(2) is forbidden */
+    bool cgroup_unified;       /* the host's /sys/fs/cgroup is cgroup2 alone */
+    struct idmap map;          /* of a new user namespace */
+    struct seccomp_filter filter;
+    bool has_filter;
+    int *source_fds;      /* rootfs_open_sources, one for each mount */
+    int agent_fd;         /* connected to the seccomp agent, -EBADF: none */
+    bool waits_on_socket; /* create: init waits for `start` on listen_fd */
+    bool detached;        /* init outlives this call: create and run --detach */
+
+    /* create.c, launch.c: what exists */
+    struct statedir dir;
+    struct oci_state *state;
+    int waiting_fd; /* lock that says "created" (statedir.h) */
+    int listen_fd;  /* start.sock */
+    pid_t init_pid; /* child of the runtime, 0: none yet */
+    int init_pidfd;
+    struct channel channel; /* the runtime's end */
+    int init_end;           /* the init's end, until it is cloned */
+    bool hooks_reached;     /* destroying it must run the poststop hooks */
+    bool pid_file_written;
+};
+
+/* plan.c. Everything that can be checked or prepared before anything exists: reads config.json, resolves
+ * paths, checks what the namespaces allow, plans the id map, compiles the filter. Has no effect on the
+ * system. */
+int container_plan(struct container *c, const struct runtime *rt, const struct create_options *opts,
+                   bool create, struct error *err);
+void container_plan_free(struct container *c);
+
+/* launch.c. Clones init into its new namespaces (through a stage process that joins existing ones first),
+ * with the caller's end of the channel in c->channel, and c->init_pid and c->init_pidfd set. In init, calls
+ * init_main. */
+int container_launch(struct container *c, struct error *err);
+
+/* init.c. The inside; never returns. @fd: init's end of the channel. */
+_Noreturn void init_main(struct container *c, int fd);
+
+/* What is the status of the container in @dir with @state now? */
+enum container_status container_probe(const struct statedir *dir, const struct oci_state *state);
+
+/* Runs poststop hooks, removes the clean-up directory and the state. The container must be stopped; the lock
+ * held. */
+int container_destroy(const struct runtime *rt, struct statedir *dir, const struct oci_state *state,
+                      struct error *err);
+
+/* Kills a process by pidfd and waits (10 s at most) until it is gone. Returns 0 or -errno with text. */
+int container_kill_wait(int pidfd, struct error *err);

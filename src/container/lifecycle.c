@@ -1,0 +1,277 @@
+/*
+ * start, kill and delete: what later calls do with a container that create made.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/str.h"
+#include "base/syscalls.h"
+#include "container/hooks.h"
+#include "container/internal.h"
+#include "userns/remove.h"
+
+#define KILL_WAIT_MS 10000
+
+__attribute__((format(printf, 2, 3))) static int not_possible(struct error *err, const char *fmt, ...)
+{
+    _cleanup_free_ char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    if (vasprintf(&text, fmt, ap) < 0)
+        text = NULL;
+    va_end(ap);
+    return text ? error_set(err, EINVAL, "%s", text) : error_oom(err);
+}
+
+int container_kill_wait(int pidfd, struct error *err)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    int r;
+
+    if (sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+        return error_sys(err, errno, "kill the container's init");
+    do
+        r = poll(&p, 1, KILL_WAIT_MS);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return error_sys(err, errno, "wait for the container's init to end");
+    if (r == 0) {
+        error_set(err, ETIMEDOUT, "the container's init did not end within 10 s of SIGKILL");
+        error_hint(err, "it hangs in the kernel, for example on a dead network file system");
+        return -ETIMEDOUT;
+    }
+    return 0;
+}
+
+int container_destroy(const struct runtime *rt, struct statedir *dir, const struct oci_state *state,
+                      struct error *err)
+{
+    int r = 0;
+
+    hooks_run_all(&state->poststop, "poststop", state, "stopped", rt->log);
+    if (state->cleanup_dir) {
+        _cleanup_idmap_ struct idmap map = {0};
+        _cleanup_error_ struct error why = ERROR_INIT;
+        r = idmap_default(&map, &why, err);
+        if (r == 0)
+            r = tree_remove_mapped(&map, state->cleanup_dir, err);
+    }
+    /* The state goes last and only when nothing else is left: otherwise delete could not be tried again. */
+    if (r == 0)
+        r = statedir_remove(dir, state->id, err);
+    return r;
+}
+
+static void destroy_failed_start(const struct runtime *rt, struct statedir *dir,
+                                 const struct oci_state *state)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_close_ int pidfd = process_open(state->pid, state->start_time);
+    int r = pidfd >= 0 ? container_kill_wait(pidfd, &err) : 0;
+
+    if (r == 0)
+        r = container_destroy(rt, dir, state, &err);
+    if (r < 0)
+        log_warn_error(rt->log, &err);
+}
+
+int container_start(const struct runtime *rt, const char *id, struct error *err)
+{
+    __attribute__((cleanup(statedir_close))) struct statedir dir = STATEDIR_INIT;
+    _cleanup_state_ struct oci_state *state = NULL;
+    struct channel ch = {.fd = -EBADF, .self = "the start command", .peer = "container init"};
+    _cleanup_close_ int sock = -EBADF;
+    int r = container_check_id(id, err);
+
+    if (r == 0)
+        r = statedir_open(&dir, rt, id, true, err);
+    if (r == 0)
+        r = statedir_read(&dir, id, &state, err);
+    if (r < 0)
+        return r;
+    switch (container_probe(&dir, state)) {
+    case STATUS_CREATED:
+        break;
+    case STATUS_RUNNING:
+    case STATUS_PAUSED:
+        return not_possible(err, "cannot start container \"%s\": it is already running", id);
+    case STATUS_STOPPED:
+        return not_possible(err, "cannot start container \"%s\": it has stopped", id);
+    case STATUS_CREATING:
+        return not_possible(err, "cannot start container \"%s\": it was never completely created", id);
+    }
+    sock = unix_connect_at(dir.fd, STATEDIR_SOCKET, SOCK_SEQPACKET);
+    if (sock < 0)
+        return error_sys(err, -sock, "reach the init of container \"%s\"", id);
+    ch.fd = sock;
+    r = channel_send(&ch, STEP_START, 0, NULL, -1, err);
+    if (r == 0)
+        r = channel_expect_end(&ch, err);
+    if (r == -ECANCELED) /* a startContainer hook failed: runtime.md#lifecycle, step 7 */
+        destroy_failed_start(rt, &dir, state);
+    if (r < 0)
+        return r;
+    (void)unlinkat(dir.fd, STATEDIR_SOCKET, 0);
+    r = hooks_run(&state->poststart, "poststart", state, "running", err);
+    if (r < 0)
+        destroy_failed_start(rt, &dir, state);
+    return r;
+}
+
+/* Is process @pid the first of its pid namespace, so that the namespace is the container's own? */
+static int owns_pid_namespace(pid_t pid)
+{
+    _cleanup_free_ char *text = NULL;
+    char path[32];
+    int r;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    r = file_read_at(AT_FDCWD, path, 64 << 10, &text, NULL, NULL);
+    if (r < 0)
+        return r;
+    char *line = strstr(text, "\nNSpid:");
+    if (!line)
+        return -ENOTSUP;
+    line[1 + strcspn(line + 1, "\n")] = '\0';
+    const char *last = strrchr(line, '\t');
+    return last && strcmp(last, "\t1") == 0;
+}
+
+/* Sends @sig to every process of init's pid namespace, as /proc shows it. */
+static int signal_namespace(pid_t init, int sig, struct error *err)
+{
+    struct stat ours, theirs;
+    char path[48];
+
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)init);
+    if (stat(path, &ours) < 0)
+        return errno == ENOENT ? 0 : error_sys(err, errno, "find the pid namespace of the container");
+    _cleanup_closedir_ DIR *proc = opendir("/proc");
+    if (!proc)
+        return error_sys(err, errno, "open \"/proc\"");
+    for (struct dirent *e; (e = readdir(proc));) {
+        uint32_t pid;
+        if (parse_u32(e->d_name, &pid) < 0)
+            continue;
+        _cleanup_close_ int pidfd = sys_pidfd_open((pid_t)pid, 0);
+        snprintf(path, sizeof path, "/proc/%u/ns/pid", pid);
+        /* The descriptor was there before the look, so both mean the same process or the signal finds none.
+         */
+        if (pidfd >= 0 && stat(path, &theirs) == 0 && theirs.st_ino == ours.st_ino &&
+            theirs.st_dev == ours.st_dev)
+            (void)sys_pidfd_send_signal(pidfd, sig, NULL, 0);
+    }
+    return 0;
+}
+
+static int kill_all(const char *id, pid_t init, int pidfd, int sig, struct error *err)
+{
+    int own = owns_pid_namespace(init);
+
+    if (own == -ENOENT || own == -ESRCH)
+        return 0;
+    if (own < 0)
+        return error_sys(err, -own, "container \"%s\": read the status of process %d", id, (int)init);
+    if (!own)
+        return not_possible(
+            err,
+            "kill --all: container \"%s\" has no pid namespace of its own, so its processes cannot be "
+            "told from others; this needs a cgroup, which this version does not make",
+            id);
+    /* The end of its first process is the end of a pid namespace. */
+    if (sig != SIGKILL)
+        return signal_namespace(init, sig, err);
+    if (sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+        return error_sys(err, errno, "container \"%s\": send SIGKILL", id);
+    return 0;
+}
+
+int container_kill(const struct runtime *rt, const char *id, int sig, bool all, struct error *err)
+{
+    __attribute__((cleanup(statedir_close))) struct statedir dir = STATEDIR_INIT;
+    _cleanup_state_ struct oci_state *state = NULL;
+    _cleanup_close_ int pidfd = -EBADF;
+    int r = container_check_id(id, err);
+
+    if (r == 0)
+        r = statedir_open(&dir, rt, id, false, err);
+    if (r == 0)
+        r = statedir_read(&dir, id, &state, err);
+    if (r < 0)
+        return r;
+    pidfd = process_open(state->pid, state->start_time);
+    if (pidfd == -ESRCH)
+        return all ? 0 : error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
+    if (pidfd < 0)
+        return error_sys(err, -pidfd, "container \"%s\": open process %d", id, (int)state->pid);
+    if (all)
+        return kill_all(id, state->pid, pidfd, sig, err);
+    if (sys_pidfd_send_signal(pidfd, sig, NULL, 0) < 0) {
+        if (errno == ESRCH)
+            return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
+        return error_sys(err, errno, "container \"%s\": send signal %d", id, sig);
+    }
+    return 0;
+}
+
+/* What an aborted create left, or a state nobody can read: there is no process to hold on to (init dies with
+ * an aborted create), so removing the directory is all. */
+static int delete_remains(struct statedir *dir, const char *id, struct error *why, bool force,
+                          struct error *err)
+{
+    int code = why->code;
+
+    if (!force && code != ENOENT) {
+        error_move(err, why);
+        return -code;
+    }
+    return statedir_remove(dir, id, err);
+}
+
+int container_delete(const struct runtime *rt, const char *id, bool force, struct error *err)
+{
+    __attribute__((cleanup(statedir_close))) struct statedir dir = STATEDIR_INIT;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    _cleanup_state_ struct oci_state *state = NULL;
+    _cleanup_close_ int pidfd = -EBADF;
+    int r = container_check_id(id, err);
+
+    if (r == 0)
+        r = statedir_open(&dir, rt, id, true, err);
+    if (r == -ENOENT && force) {
+        error_clear(err);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    if (statedir_read(&dir, id, &state, &why) < 0)
+        return delete_remains(&dir, id, &why, force, err);
+    pidfd = process_open(state->pid, state->start_time);
+    if (pidfd < 0 && pidfd != -ESRCH)
+        return error_sys(err, -pidfd, "container \"%s\": open process %d", id, (int)state->pid);
+    if (pidfd >= 0 && !force) {
+        not_possible(err, "cannot delete container \"%s\" that is not stopped: it is %s", id,
+                     container_status_name(container_probe(&dir, state)));
+        error_hint(err, "stop it first (bryo kill %s KILL), or use: bryo delete --force %s", id, id);
+        return -EINVAL;
+    }
+    if (pidfd >= 0) {
+        r = container_kill_wait(pidfd, err);
+        if (r < 0)
+            return r;
+    }
+    return container_destroy(rt, &dir, state, err);
+}

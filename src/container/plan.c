@@ -1,0 +1,324 @@
+/*
+ * The plan of a container: everything that can be read, checked and prepared before anything exists, so that
+ * a mistake in config.json or a missing right costs nothing and leaves nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "container/internal.h"
+#include "container/seccomp_agent.h"
+#include "oci/names.h"
+#include "security/security.h"
+#include "userns/current.h"
+#include "userns/namespaces.h"
+
+#define PRESERVE_FDS_MAX 4096
+
+/* Options name files relative to the caller's directory, which is left for the bundle. */
+static int absolute(const char *path, const char *option, char **out, struct error *err)
+{
+    if (!path)
+        return 0;
+    if (!*path)
+        return error_set(err, EINVAL, "%s: expected a path, found \"\"", option);
+    *out = path_absolute(path);
+    return *out ? 0 : error_sys(err, errno, "%s \"%s\"", option, path);
+}
+
+/* Reads the bundle and makes it the working directory: sources of mounts and root.path are relative to it. */
+static int read_bundle(struct container *c, struct error *err)
+{
+    const char *config = c->opts->config_file ? c->opts->config_file : "config.json";
+    _cleanup_free_ char *config_path = NULL;
+    int r;
+
+    /* --config is relative to the caller's directory, the default to the bundle. */
+    if (c->opts->config_file) {
+        r = absolute(config, "--config", &config_path, err);
+        if (r < 0)
+            return r;
+        config = config_path;
+    }
+    r = absolute(c->opts->bundle ? c->opts->bundle : ".", "--bundle", &c->bundle, err);
+    if (r < 0)
+        return r;
+    if (!c->opts->bundle || strcmp(c->opts->bundle, ".") == 0) {
+        free(c->bundle);
+        c->bundle = getcwd(NULL, 0);
+        if (!c->bundle)
+            return error_sys(err, errno, "find the current directory");
+    }
+    if (chdir(c->bundle) < 0) {
+        error_sys(err, errno, "bundle \"%s\"", c->bundle);
+        if (err && err->code == ENOENT)
+            error_hint(err, "--bundle names a directory that holds config.json and the root file system");
+        return err ? -err->code : -EINVAL;
+    }
+    r = oci_config_read(AT_FDCWD, config, &c->config, err);
+    if (r == -ENOENT)
+        error_hint(err, "make one with: bryo spec --bundle \"%s\"", c->bundle);
+    return r;
+}
+
+static int find_root(struct container *c, struct error *err)
+{
+    if (!c->config->root)
+        return error_set(err, EINVAL, "root: missing; a Linux container needs root.path");
+    c->rootfs_path = c->config->root->path[0] == '/' ? strdup(c->config->root->path)
+                                                     : str_printf("%s/%s", c->bundle, c->config->root->path);
+    return c->rootfs_path ? 0 : error_oom(err);
+}
+
+/* Which namespaces are made, which joined, and whether a user namespace must be put around them. */
+static int plan_namespaces(struct container *c, struct error *err)
+{
+    const struct oci_namespace_list *list = &c->config->linux_.namespaces;
+    bool user_named = false;
+
+    for (size_t i = 0; i < list->count; i++) {
+        int type = list->items[i].type;
+        if (type == OCI_NS_USER)
+            user_named = true;
+        if (!list->items[i].path) {
+            c->new_ns[type] = true;
+            continue;
+        }
+        int fd = namespace_open(list->items[i].path, type, i, err);
+        if (fd < 0)
+            return fd;
+        /* The kernel refuses to join one's own user namespace, and the others are a waste of a call. */
+        if (namespace_is_own(fd, type) == 1) {
+            close(fd);
+            continue;
+        }
+        c->join_ns[type] = fd;
+        c->joins = true;
+        if (type == OCI_NS_USER || type == OCI_NS_PID)
+            c->foreign = true;
+    }
+    if (!user_named && runtime_wants_userns(c->rt))
+        c->new_ns[OCI_NS_USER] = true;
+    c->userns = c->new_ns[OCI_NS_USER] || c->join_ns[OCI_NS_USER] >= 0 || !userns_is_initial();
+    if (c->rt->rootless == 0 && c->new_ns[OCI_NS_USER] && !user_named && geteuid() != 0)
+        return error_set(err, EPERM, "--rootless=false needs root");
+    return 0;
+}
+
+/* Is setgroups(2) forbidden in the user namespace we are in? (In a joined one it is found out by trying.) */
+static bool setgroups_is_denied(void)
+{
+    _cleanup_free_ char *text = NULL;
+
+    return file_read_at(AT_FDCWD, "/proc/self/setgroups", 64, &text, NULL, NULL) == 0 &&
+           str_starts(text, "deny");
+}
+
+static int plan_id_map(struct container *c, struct error *err)
+{
+    const struct oci_linux *l = &c->config->linux_;
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r;
+
+    if (!c->new_ns[OCI_NS_USER]) {
+        c->setgroups_denied = setgroups_is_denied();
+        return 0;
+    }
+    if (l->uid_mappings.count || l->gid_mappings.count)
+        r = idmap_from_config(&c->map, &l->uid_mappings, &l->gid_mappings, err);
+    else
+        r = idmap_default(&c->map, &why, err);
+    c->setgroups_denied = c->map.deny_setgroups;
+    if (r == 0 && why.text)
+        log_warn_error(c->rt->log, &why);
+    return r;
+}
+
+/* Descriptors that go to the program: those of the socket activation protocol and --preserve-fds. */
+static int plan_fds(struct container *c, struct error *err)
+{
+    const char *listen_fds = getenv("LISTEN_FDS"), *listen_pid = getenv("LISTEN_PID");
+    unsigned listening = 0;
+    bool oom = false;
+
+    if (c->opts->preserve_fds > PRESERVE_FDS_MAX)
+        return error_set(err, EINVAL, "--preserve-fds %u: expected at most %d", c->opts->preserve_fds,
+                         PRESERVE_FDS_MAX);
+    c->env = strv_copy(c->config->process ? c->config->process->env : NULL, &oom);
+    if (oom)
+        return error_oom(err);
+    if (listen_fds) {
+        uint32_t n, pid;
+        /* sd_listen_fds(3): descriptors meant for another process are not ours to hand on. */
+        bool ours = !listen_pid || (parse_u32(listen_pid, &pid) == 0 && (pid_t)pid == getpid());
+        if (ours && (parse_u32(listen_fds, &n) < 0 || n > PRESERVE_FDS_MAX))
+            return error_set(err, EINVAL, "environment LISTEN_FDS: expected a small number, found \"%s\"",
+                             listen_fds);
+        if (ours)
+            listening = n;
+    }
+    c->keep_fds = listening + c->opts->preserve_fds;
+    for (unsigned i = 0; i < c->keep_fds; i++)
+        if (fcntl(3 + (int)i, F_GETFD) < 0) {
+            error_set(err, EBADF, "%s: descriptor %u is not open",
+                      i < listening ? "LISTEN_FDS" : "--preserve-fds", 3 + i);
+            error_hint(err, "%u descriptor(s) from 3 on are to be handed to the container", c->keep_fds);
+            return -EBADF;
+        }
+    if (listening) {
+        char number[16];
+        snprintf(number, sizeof number, "%u", listening);
+        const char *names = getenv("LISTEN_FDNAMES");
+        if (strv_setenv(&c->env, "LISTEN_FDS", number) < 0 || strv_setenv(&c->env, "LISTEN_PID", "1") < 0 ||
+            (names && strv_setenv(&c->env, "LISTEN_FDNAMES", names) < 0))
+            return error_oom(err);
+    }
+    return 0;
+}
+
+static int check_terminal(const struct container *c, struct error *err)
+{
+    bool terminal = c->config->process && c->config->process->terminal;
+
+    if (terminal && c->detached && !c->console_socket) {
+        error_set(err, EINVAL, "process.terminal is true, but nobody would hold the terminal");
+        error_hint(err, "give --console-socket, or set process.terminal to false");
+        return -EINVAL;
+    }
+    if (!terminal && c->console_socket) {
+        error_set(err, EINVAL, "--console-socket is given, but process.terminal is false");
+        error_hint(err, "set process.terminal to true, or leave --console-socket out");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int plan_seccomp(struct container *c, struct error *err)
+{
+    const struct oci_seccomp *seccomp = c->config->linux_.seccomp;
+    _cleanup_strv_ char **unknown = NULL;
+    int r;
+
+    if (!seccomp)
+        return 0;
+    r = seccomp_compile(seccomp, &c->filter, &unknown, err);
+    if (r < 0)
+        return r;
+    c->has_filter = true;
+    STRV_FOREACH (name, unknown)
+        log_info(c->rt->log, "linux.seccomp: unknown system call \"%s\" is left out", *name);
+    if (c->filter.notify)
+        return seccomp_agent_connect(seccomp->listener_path, &c->agent_fd, err);
+    return 0;
+}
+
+static int check_process(const struct container *c, struct error *err)
+{
+    const struct oci_process *p = c->config->process;
+    int r;
+
+    if (!p)
+        return 0;
+    STRV_FOREACH (name, p->capabilities ? p->capabilities->unknown : NULL)
+        log_warn(c->rt->log, "process.capabilities: this kernel does not know %s; it is not granted", *name);
+    if (p->capabilities) {
+        r = security_check_capabilities(p->capabilities, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static bool cgroup_is_unified(void)
+{
+    struct statfs fs;
+
+    return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+int container_plan(struct container *c, const struct runtime *rt, const struct create_options *opts,
+                   bool create, struct error *err)
+{
+    int r;
+
+    *c = (struct container){.rt = rt,
+                            .opts = opts,
+                            .waits_on_socket = create,
+                            .detached = create || opts->detach,
+                            .agent_fd = -EBADF,
+                            .dir = STATEDIR_INIT,
+                            .waiting_fd = -EBADF,
+                            .listen_fd = -EBADF,
+                            .init_pidfd = -EBADF,
+                            .channel = {.fd = -EBADF},
+                            .init_end = -EBADF};
+    for (int i = 0; i < OCI_NS_COUNT; i++)
+        c->join_ns[i] = -EBADF;
+
+    r = container_check_id(opts->id, err);
+    if (r == 0)
+        r = absolute(opts->pid_file, "--pid-file", &c->pid_file, err);
+    if (r == 0)
+        r = absolute(opts->console_socket, "--console-socket", &c->console_socket, err);
+    if (r == 0)
+        r = absolute(opts->pidfd_socket, "--pidfd-socket", &c->pidfd_socket, err);
+    if (r == 0)
+        r = read_bundle(c, err);
+    if (r == 0)
+        r = find_root(c, err);
+    if (r == 0)
+        r = plan_fds(c, err);
+    if (r == 0)
+        r = check_terminal(c, err);
+    if (r == 0)
+        r = plan_namespaces(c, err);
+    if (r == 0)
+        r = oci_config_check_support(c->config, c->userns, err);
+    if (r == 0)
+        r = plan_id_map(c, err);
+    if (r == 0)
+        r = check_process(c, err);
+    if (r == 0)
+        r = rootfs_check(c->config, c->rootfs_path, err);
+    if (r == 0)
+        r = plan_seccomp(c, err);
+    c->cgroup_unified = cgroup_is_unified();
+    return r;
+}
+
+void container_plan_free(struct container *c)
+{
+    for (size_t i = 0; c->source_fds && i < c->config->mounts.count; i++)
+        cleanup_close(&c->source_fds[i]);
+    free(c->source_fds);
+    for (int i = 0; i < OCI_NS_COUNT; i++)
+        fd_close(&c->join_ns[i]);
+    fd_close(&c->agent_fd);
+    fd_close(&c->waiting_fd);
+    fd_close(&c->listen_fd);
+    fd_close(&c->init_pidfd);
+    fd_close(&c->channel.fd);
+    fd_close(&c->init_end);
+    statedir_close(&c->dir);
+    oci_config_freep(&c->config);
+    oci_state_freep(&c->state);
+    idmap_free(&c->map);
+    seccomp_filter_free(&c->filter);
+    strv_free(c->env);
+    free(c->bundle);
+    free(c->rootfs_path);
+    free(c->pid_file);
+    free(c->console_socket);
+    free(c->pidfd_socket);
+    *c = (struct container){.agent_fd = -EBADF};
+}

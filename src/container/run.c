@@ -1,0 +1,100 @@
+/*
+ * run: create, start and, unless detached, stay until the end.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "container/console.h"
+#include "container/create.h"
+#include "container/hooks.h"
+#include "container/supervise.h"
+
+/* Tells init to start the program and waits until it runs. */
+static int start_program(struct container *c, struct error *err)
+{
+    int r = channel_send(&c->channel, STEP_START, 0, NULL, -1, err);
+
+    if (r == 0)
+        r = channel_expect_end(&c->channel, err);
+    fd_close(&c->channel.fd);
+    if (r < 0)
+        return r;
+    return hooks_run(&c->state->poststart, "poststart", c->state, "running", err);
+}
+
+static int finish(struct container *c, struct error *err)
+{
+    if (c->opts->keep) {
+        /* It is a stopped container now, to be looked at and deleted later. */
+        statedir_close(&c->dir);
+        return 0;
+    }
+    return container_destroy(c->rt, &c->dir, c->state, err);
+}
+
+static int stay(struct container *c, struct supervisor *s, int *exit_code, struct error *err)
+{
+    int r;
+
+    /* Other calls (state, kill, a second delete) may use the container while we wait. */
+    fd_close(&c->dir.lock_fd);
+    r = supervise(s, exit_code, err);
+    if (s->con)
+        console_close(s->con);
+    if (r < 0)
+        return r;
+    c->init_pid = 0; /* reaped */
+    if (!c->opts->keep) {
+        _cleanup_error_ struct error gone = ERROR_INIT;
+        statedir_close(&c->dir);
+        r = statedir_open(&c->dir, c->rt, c->opts->id, true, &gone);
+        if (r == -ENOENT) /* somebody deleted it meanwhile: that is what we were to do */
+            return 0;
+        if (r < 0) {
+            error_move(err, &gone);
+            return r;
+        }
+    }
+    return finish(c, err);
+}
+
+int container_run(const struct runtime *rt, const struct create_options *opts, int *exit_code,
+                  struct error *err)
+{
+    __attribute__((cleanup(container_free))) struct container c = {0};
+    __attribute__((cleanup(console_close))) struct console con = {.master = -EBADF};
+    __attribute__((cleanup(supervise_end))) struct supervisor s = {.signal_fd = -EBADF};
+    int master = -EBADF;
+    int r = container_plan(&c, rt, opts, false, err);
+
+    if (r < 0)
+        return r;
+    if (!c.detached && !opts->no_subreaper)
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    r = container_make(&c, &master, err);
+    if (r == 0 && master >= 0) {
+        r = console_open(&con, master, err);
+        s.con = &con;
+    }
+    if (r == 0 && !c.detached) {
+        s.pid = c.init_pid;
+        s.pidfd = c.init_pidfd;
+        s.default_signals = opts->default_signals;
+        r = supervise_begin(&s, err);
+    }
+    if (r == 0)
+        r = start_program(&c, err);
+    if (r < 0) {
+        console_close(&con);
+        container_unmake(&c);
+        return r;
+    }
+    *exit_code = 0;
+    if (c.detached)
+        return 0;
+    return stay(&c, &s, exit_code, err);
+}

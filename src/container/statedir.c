@@ -1,0 +1,246 @@
+#include "container/statedir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "container/container.h"
+
+#define STATE_MAX    (4 << 20)
+#define LOCK_WAIT_NS 10000000000LL
+
+void statedir_close(struct statedir *dir)
+{
+    fd_close(&dir->lock_fd);
+    fd_close(&dir->fd);
+    fd_close(&dir->root_fd);
+}
+
+int statedir_open_root(const struct runtime *rt, struct error *err)
+{
+    int fd = open(rt->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT)
+        return -ENOENT;
+    if (fd < 0)
+        return error_sys(err, errno, "open the state directory \"%s\"", rt->root);
+    return fd;
+}
+
+static int make_root(struct statedir *dir, const struct runtime *rt, struct error *err)
+{
+    _cleanup_error_ struct error ignored = ERROR_INIT;
+    int r = statedir_open_root(rt, &ignored);
+
+    if (r == -ENOENT) {
+        r = mkdir_parents(rt->root, 0700, err);
+        if (r < 0) {
+            error_prefix(err, "state directory");
+            error_hint(err, "name a directory of your own with --root, or set XDG_RUNTIME_DIR");
+            return r;
+        }
+        /* The sticky bit keeps clean-up of runtime directories away from it (XDG Base Directory). */
+        (void)chmod(rt->root, 01700);
+        r = statedir_open_root(rt, err);
+    } else if (r < 0) {
+        error_move(err, &ignored);
+    }
+    if (r >= 0)
+        dir->root_fd = r;
+    return r < 0 ? r : 0;
+}
+
+static int lock_file(int fd, int cmd, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+    int r;
+
+    do
+        r = fcntl(fd, cmd, &lock);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : 0;
+}
+
+/* Waits for the lock, but not forever: the holder may hang in a hook, and a clear error beats a silent wait.
+ */
+static int wait_for_lock(int fd)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    long long waited = 0;
+
+    for (;;) {
+        int r = lock_file(fd, F_OFD_SETLK, F_WRLCK);
+        if (r != -EAGAIN && r != -EACCES)
+            return r;
+        if (waited > LOCK_WAIT_NS)
+            return -EBUSY;
+        nanosleep(&pause, NULL);
+        waited += pause.tv_nsec;
+        if (pause.tv_nsec < 50000000)
+            pause.tv_nsec *= 2;
+    }
+}
+
+static int take_lock(struct statedir *dir, const char *id, struct error *err)
+{
+    struct stat opened, named;
+    int r;
+
+    dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (dir->lock_fd < 0) {
+        if (errno == ENOENT)
+            return error_set(err, ENOENT, "container \"%s\" does not exist", id);
+        return error_sys(err, errno, "open the lock of container \"%s\"", id);
+    }
+    r = wait_for_lock(dir->lock_fd);
+    if (r == -EBUSY) {
+        error_set(err, EBUSY, "container \"%s\" is busy: another call has held its lock for 10 s", id);
+        error_hint(err, "wait for that call (a hook may hang), or kill it");
+        return r;
+    }
+    if (r < 0)
+        return error_sys(err, -r, "lock container \"%s\"", id);
+    /* While we waited, the holder may have removed the container, and another may have been made in its
+     * place. */
+    if (fstat(dir->fd, &opened) < 0 || fstatat(dir->root_fd, id, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+        opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+        return error_set(err, ENOENT, "container \"%s\" does not exist", id);
+    return 0;
+}
+
+int statedir_create(struct statedir *dir, const struct runtime *rt, const char *id, struct error *err)
+{
+    int r = make_root(dir, rt, err);
+
+    if (r < 0)
+        return r;
+    if (mkdirat(dir->root_fd, id, 0700) < 0) {
+        if (errno == EEXIST) {
+            error_set(err, EEXIST, "container with id \"%s\" already exists", id);
+            error_hint(err, "choose another id, or remove it with: bryo delete --force %s", id);
+            return -EEXIST;
+        }
+        return error_sys(err, errno, "create the state directory \"%s/%s\"", rt->root, id);
+    }
+    dir->fd = openat(dir->root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir->fd < 0) {
+        r = error_sys(err, errno, "open the state directory \"%s/%s\"", rt->root, id);
+        (void)unlinkat(dir->root_fd, id, AT_REMOVEDIR);
+        return r;
+    }
+    r = take_lock(dir, id, err);
+    if (r < 0) {
+        _cleanup_error_ struct error ignored = ERROR_INIT;
+        (void)remove_tree_at(dir->root_fd, id, &ignored);
+    }
+    return r;
+}
+
+int statedir_open(struct statedir *dir, const struct runtime *rt, const char *id, bool lock,
+                  struct error *err)
+{
+    int r = statedir_open_root(rt, err);
+
+    if (r == -ENOENT)
+        return error_set(err, ENOENT, "container \"%s\" does not exist", id);
+    if (r < 0)
+        return r;
+    dir->root_fd = r;
+    dir->fd = openat(dir->root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir->fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+        return error_set(err, ENOENT, "container \"%s\" does not exist", id);
+    if (dir->fd < 0)
+        return error_sys(err, errno, "open the state directory \"%s/%s\"", rt->root, id);
+    return lock ? take_lock(dir, id, err) : 0;
+}
+
+/* Does somebody else hold the write lock of @name? */
+static int probe(const struct statedir *dir, const char *name)
+{
+    _cleanup_close_ int fd = openat(dir->fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
+        return -errno;
+    return lock.l_type != F_UNLCK;
+}
+
+int statedir_is_locked(const struct statedir *dir)
+{
+    return probe(dir, "lock");
+}
+
+int statedir_is_waiting(const struct statedir *dir)
+{
+    return probe(dir, STATEDIR_WAITING);
+}
+
+int statedir_hold_waiting(const struct statedir *dir, struct error *err)
+{
+    _cleanup_close_ int fd =
+        openat(dir->fd, STATEDIR_WAITING, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int r;
+
+    if (fd < 0)
+        return error_sys(err, errno, "create \"%s\" in the state directory", STATEDIR_WAITING);
+    r = lock_file(fd, F_OFD_SETLK, F_WRLCK);
+    if (r < 0)
+        return error_sys(err, -r, "lock \"%s\" in the state directory", STATEDIR_WAITING);
+    return TAKE_FD(fd);
+}
+
+int statedir_write(const struct statedir *dir, const struct oci_state *state, struct error *err)
+{
+    _cleanup_cjson_ cJSON *json = oci_state_to_json(state);
+    _cleanup_free_ char *text = json ? json_print(json, false) : NULL;
+
+    if (!text)
+        return error_oom(err);
+    return file_replace_at(dir->fd, STATEDIR_STATE, text, strlen(text), 0600, err);
+}
+
+int statedir_read(const struct statedir *dir, const char *id, struct oci_state **state, struct error *err)
+{
+    _cleanup_error_ struct error first = ERROR_INIT;
+    _cleanup_free_ char *text = NULL;
+    _cleanup_cjson_ cJSON *json = NULL;
+    size_t len;
+    int r = file_read_at(dir->fd, STATEDIR_STATE, STATE_MAX, &text, &len, &first);
+
+    if (r == -ENOENT) {
+        error_set(err, ENOENT, "container \"%s\" was never completely created", id);
+        error_hint(err, "remove what is left of it with: bryo delete --force %s", id);
+        return -ENOENT;
+    }
+    if (r < 0) {
+        error_move(err, &first);
+        return r;
+    }
+    r = json_parse(STATEDIR_STATE, text, len, &json, err);
+    if (r == 0)
+        r = oci_state_parse(json, state, err);
+    if (r < 0) {
+        error_prefix(err, "container \"%s\"", id);
+        error_hint(err, "its state file is damaged; remove the container with: bryo delete --force %s", id);
+    }
+    return r;
+}
+
+int statedir_remove(struct statedir *dir, const char *id, struct error *err)
+{
+    int r = remove_tree_at(dir->root_fd, id, err);
+
+    if (r < 0)
+        error_prefix(err, "container \"%s\"", id);
+    return r;
+}

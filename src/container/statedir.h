@@ -1,0 +1,59 @@
+/*
+ * The directory of one container below the runtime's root: who may use it, and what is in it.
+ *
+ *   ROOT/ID/lock         OFD write lock: held by the call that changes the container
+ *   ROOT/ID/state.json   replaced as a whole (oci/state.h)
+ *   ROOT/ID/waiting      OFD write lock: held by an init that waits for start. Its exec closes the descriptor
+ * and its death does too, so "created" can be told from "running" without anything that could go stale
+ *   ROOT/ID/start.sock   the socket on which a waiting init listens; it gets this name when the container is
+ * created
+ *
+ * mkdir(ID) claims the id. A call killed at any point leaves a directory that `delete --force` removes whole.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "container/runtime.h"
+#include "oci/state.h"
+
+#define STATEDIR_STATE        "state.json"
+#define STATEDIR_WAITING      "waiting"
+#define STATEDIR_SOCKET       "start.sock"
+#define STATEDIR_SOCKET_EARLY ".start.sock" /* its name until the container is created */
+
+struct statedir {
+    int root_fd; /* the runtime's root */
+    int fd;      /* ROOT/ID */
+    int lock_fd; /* ROOT/ID/lock, locked; -EBADF: opened only to look */
+};
+#define STATEDIR_INIT ((struct statedir){-EBADF, -EBADF, -EBADF})
+
+/* Makes ROOT if needed (mode 0700, sticky so that systemd-tmpfiles leaves it alone) and claims ID. -EEXIST:
+ * `container with id "X" already exists`. Holds the lock afterwards. */
+int statedir_create(struct statedir *dir, const struct runtime *rt, const char *id, struct error *err);
+
+/* Opens ROOT/ID. -ENOENT: `container "X" does not exist`. @lock: takes the lock, waiting up to 10 s for the
+ * call that holds it (then -EBUSY); a directory removed meanwhile is -ENOENT. */
+int statedir_open(struct statedir *dir, const struct runtime *rt, const char *id, bool lock,
+                  struct error *err);
+
+/* Opens ROOT for listing. -ENOENT (no text) when there is none. Returns the descriptor or -errno. */
+int statedir_open_root(const struct runtime *rt, struct error *err);
+
+/* Is the lock held by some call? Is an init waiting? 1, 0 or -errno. Neither disturbs the holder. */
+int statedir_is_locked(const struct statedir *dir);
+int statedir_is_waiting(const struct statedir *dir);
+
+/* Opens and locks `waiting`, for an init that will inherit the descriptor. Returns it or -errno with text. */
+int statedir_hold_waiting(const struct statedir *dir, struct error *err);
+
+/* state.json. statedir_read: -ENOENT (with text) when it was never written. */
+int statedir_write(const struct statedir *dir, const struct oci_state *state, struct error *err);
+int statedir_read(const struct statedir *dir, const char *id, struct oci_state **state, struct error *err);
+
+/* Removes ROOT/ID. */
+int statedir_remove(struct statedir *dir, const char *id, struct error *err);
+
+void statedir_close(struct statedir *dir);
