@@ -57,6 +57,11 @@ int spawn_finish(struct spawn *s, int *status, char **output, struct error *err)
 void spawn_abort(struct spawn *s);
 #define _cleanup_spawn_ __attribute__((cleanup(spawn_abort)))
 
+/* For a child before execve: makes descriptor i of @fds[i], for all @n of them, inheritable, and closes all
+ * others. One more, *keep (NULL: none), survives until execve under the number @n. @fds is changed. Only
+ * system calls, so that it may run where memory is shared with the parent. Returns 0 or -errno. */
+int process_place_fds(int *fds, size_t n, int *keep);
+
 /* What a wait status means, for messages: "exit status 1", "killed by SIGKILL", in the caller's buffer. */
 #define WAIT_TEXT_MAX 48
 const char *process_status_text(char buf[WAIT_TEXT_MAX], int wait_status);

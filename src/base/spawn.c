@@ -48,27 +48,31 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Runs in the child: puts c->stdio at 0, 1 and 2. Sources that lie there themselves are moved away first, so
- * that none is overwritten before it was used. */
-static int place_stdio(struct child *c)
+int process_place_fds(int *fds, size_t n, int *keep)
 {
-    for (int i = 0; i < 3; i++) {
-        int *fd = &c->stdio[i];
-        if (*fd == STDIN_NULL)
-            *fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (*fd < 0)
-            return -1;
-        if (*fd < 3 && *fd != i)
-            *fd = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
-        if (*fd < 0)
-            return -1;
+    /* Sources that lie where another descriptor goes are moved away first, so that none is overwritten before
+     * it was used. */
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i] >= 0 && (size_t)fds[i] < n && (size_t)fds[i] != i)
+            fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, (int)n + 1);
+        if (fds[i] < 0)
+            return fds[i] == -1 ? -errno : -EBADF;
     }
-    for (int i = 0; i < 3; i++) {
-        int r = c->stdio[i] == i ? fcntl(i, F_SETFD, 0) : dup2(c->stdio[i], i);
+    if (keep && *keep != (int)n) {
+        /* What lies at @n may still be a source. */
+        for (size_t i = 0; i < n; i++)
+            if (fds[i] == (int)n && (fds[i] = fcntl((int)n, F_DUPFD_CLOEXEC, (int)n + 1)) < 0)
+                return -errno;
+        if (dup3(*keep, (int)n, O_CLOEXEC) < 0)
+            return -errno;
+        *keep = (int)n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int r = (size_t)fds[i] == i ? fcntl(fds[i], F_SETFD, 0) : dup2(fds[i], (int)i);
         if (r < 0)
-            return -1;
+            return -errno;
     }
-    return 0;
+    return sys_close_range((unsigned)n + (keep != NULL), ~0U, 0) < 0 ? -errno : 0;
 }
 
 /* Runs in the child: tries each directory of the search path, as execvp(3) does, but no empty component (the
@@ -124,10 +128,16 @@ static int child_main(void *arg)
         stop(c, "setpgid");
     if (c->spawn->cwd_fd >= 0 && fchdir(c->spawn->cwd_fd) < 0)
         stop(c, "change directory");
-    if (place_stdio(c) < 0)
-        stop(c, "set up standard input and output");
-    if (sys_close_range(3, ~0U, 0) < 0)
-        stop(c, "close_range");
+    if (c->stdio[0] == STDIN_NULL) {
+        c->stdio[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (c->stdio[0] < 0)
+            stop(c, "open \"/dev/null\"");
+    }
+    int r = process_place_fds(c->stdio, 3, NULL);
+    if (r < 0) {
+        errno = -r;
+        stop(c, "set up its descriptors");
+    }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (c->search)
