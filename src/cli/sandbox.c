@@ -1,0 +1,83 @@
+/*
+ * bryo sandbox: a command in a container made from an image.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "cli/progress.h"
+#include "cli/verbs.h"
+#include "sandbox/sandbox.h"
+
+#define AT(member) offsetof(struct sandbox_options, member)
+
+static const struct option_def options[] = {
+    {"env", 'e', OPT_STRV, AT(env), "NAME[=VALUE]", "set a variable; without a value, take the caller's"},
+    {"env-file", 0, OPT_STRV, AT(env_file), "FILE", "read variables from a file, one a line"},
+    {"cwd", 'w', OPT_STRING, AT(cwd), "DIR", "working directory inside (made if missing); default /"},
+    {"user", 'u', OPT_STRING, AT(user), "USER[:GROUP]",
+     "numbers, or names of the image's /etc/passwd; default 0:0"},
+    {"hostname", 0, OPT_STRING, AT(hostname), "NAME", "host name inside; default the sandbox's name"},
+    {"bind", 'v', OPT_STRV, AT(bind), "SRC:DST[:ro]", "show a file or directory of the host inside"},
+    {"tmpfs", 0, OPT_STRV, AT(tmpfs), "DST[:OPTS]", "an empty file system in memory, e.g. /tmp:size=64m"},
+    {"read-only", 0, OPT_FLAG, AT(read_only), NULL, "make the root file system read-only"},
+    {"cap-add", 0, OPT_STRV, AT(cap_add), "CAP", "grant a capability, or ALL"},
+    {"cap-drop", 0, OPT_STRV, AT(cap_drop), "CAP", "withhold a capability, or ALL"},
+    {"seccomp", 0, OPT_STRING, AT(seccomp), "PROFILE",
+     "default, unconfined, or a file with a linux.seccomp object"},
+    {"no-new-privs", 0, OPT_FLAG, AT(no_new_privs), NULL, "setuid programs inside gain nothing"},
+    {"net", 0, OPT_STRING, AT(net), "NET", "none (only loopback; the default) or host (share the host's)"},
+    {"name", 0, OPT_STRING, AT(name), "ID", "name for bryo list, state and kill; default sandbox-XXXXXX"},
+    {"keep", 0, OPT_FLAG, AT(keep), NULL, "keep state and unpacked files until bryo delete"},
+    {"entry", 0, OPT_STRING, AT(entry), "PROGRAM", "run this program with CMD as its arguments"},
+    {"interactive", 'i', OPT_FLAG, AT(interactive), NULL,
+     "pass stdin, stdout and stderr through, no terminal"},
+    {"tty", 't', OPT_FLAG, AT(tty), NULL, "give the command a terminal of its own"},
+    {"max-size", 0, OPT_SIZE, AT(max_size), "BYTES", "limit of what the image unpacks to; default 64g"},
+    {NULL},
+};
+
+/* Messages are printed here rather than by main, because the exit code is not its 1. */
+static int run(const struct invocation *inv, struct error *err)
+{
+    char *const *command = inv->n_args > 1 ? inv->args + 1 : NULL;
+    if (command && !strcmp(command[0], "--"))
+        command++;
+
+    struct progress progress;
+    progress_init(&progress, inv->log, inv->args[0]);
+    struct image_events events = progress_events(&progress);
+    int exit_code;
+    int r = sandbox_run(inv->rt, inv->options, inv->args[0], command, &events, &exit_code, err);
+    progress_end(&progress);
+    if (r < 0) {
+        log_error(inv->log, err);
+        error_clear(err);
+    }
+    return exit_code;
+}
+
+const struct verb cli_sandbox = {
+    .name = "sandbox",
+    .group = "Sandbox",
+    .summary = "Run a command in a container made from a tarball or a directory",
+    .usage = "[OPTIONS] IMAGE [--] [CMD…]",
+    .details =
+        "IMAGE is a tarball of a root file system (plain, gzip, bzip2, xz or zstd; - is standard input) or a "
+        "directory. A tarball is unpacked into the cache ($XDG_CACHE_HOME/bryo, else ~/.cache/bryo) and "
+        "removed "
+        "when the command has ended; a directory is used in place, and what the command writes stays in it "
+        "unless --read-only is given. Without CMD a shell, /bin/sh, is run.\n\n"
+        "The sandbox has no network but loopback; --net host shares the host's. Nothing of the caller's "
+        "environment is passed on but TERM and the time zone. With standard input, output and error on a "
+        "terminal "
+        "the command gets one of its own; -i prevents that, -t asks for it elsewhere.\n\n"
+        "The exit code is the command's, 128 + N if signal N ended it; 127 if there is no such command in "
+        "the image, "
+        "126 if it cannot be executed, 125 if bryo itself failed.",
+    .options = options,
+    .options_size = sizeof(struct sandbox_options),
+    .min_args = 1,
+    .max_args = (size_t)-1,
+    .stop_at_first = true,
+    .run = run,
+};

@@ -1,0 +1,178 @@
+/*
+ * What a sandbox takes over from its host: names and the time zone.
+ *
+ * An unpacked image is written to, so that the sandboxed programs can replace the files as they are used to
+ * (package managers do). A directory used in place stays as it is: the files are bound read-only over those
+ * that are there.
+ */
+#include "sandbox/etc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "sandbox/mounts.h"
+
+#define ETC_FILE_MAX (1u << 20)
+#define TZIF_MAX     (256u << 10)
+#define ZONEINFO     "/usr/share/zoneinfo/"
+
+static char *make_hosts(const struct sandbox_etc *etc)
+{
+    _cleanup_strbuf_ struct strbuf text = {0};
+    _cleanup_free_ char *host = NULL;
+    if (etc->host_net && file_read_at(AT_FDCWD, "/etc/hosts", ETC_FILE_MAX, &host, NULL, NULL) == 0) {
+        strbuf_add(&text, host);
+        if (text.len && text.data[text.len - 1] != '\n')
+            strbuf_add(&text, "\n");
+    } else {
+        strbuf_add(&text, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
+    }
+    strbuf_addf(&text, "127.0.1.1 %s\n", etc->hostname);
+    return strbuf_take(&text);
+}
+
+static char *make_hostname(const struct sandbox_etc *etc)
+{
+    return str_printf("%s\n", etc->hostname);
+}
+
+/* With the host's network the host's file holds, a resolver on 127.0.0.53 included. Without a network there
+ * is nobody to ask: the image keeps what it has. NULL with errno 0: no file. */
+static char *make_resolv_conf(const struct sandbox_etc *etc)
+{
+    char *text = NULL;
+    errno = 0;
+    if (etc->host_net &&
+        file_read_at(AT_FDCWD, "/etc/resolv.conf", ETC_FILE_MAX, &text, NULL, NULL) == -ENOMEM)
+        errno = ENOMEM;
+    else
+        errno = 0;
+    return text;
+}
+
+static const struct {
+    const char *name;
+    char *(*make)(const struct sandbox_etc *etc);
+} files[] = {
+    {"hosts", make_hosts},
+    {"hostname", make_hostname},
+    {"resolv.conf", make_resolv_conf},
+};
+
+/* Is /etc/NAME a regular file in the image, by whatever links inside it? */
+static bool exists_in_image(int rootfd, const char *name)
+{
+    _cleanup_free_ char *path = str_printf("/etc/%s", name);
+    _cleanup_close_ int fd = path ? path_open_in_root(rootfd, path, O_PATH, 0) : -1;
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static int bind_file(const struct sandbox_etc *etc, const char *name, const char *text, cJSON *mounts,
+                     struct error *err)
+{
+    if (!exists_in_image(etc->rootfd, name))
+        return 0;
+    int r = file_replace_at(etc->dir->fd, name, text, strlen(text), 0644, err);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *source = str_printf("%s/%s", etc->dir->path, name);
+    _cleanup_free_ char *destination = str_printf("/etc/%s", name);
+    if (!source || !destination)
+        return error_oom(err);
+    return sandbox_mount_bind(mounts, source, destination, true, err);
+}
+
+/* Renames a new file over the image's, be that a link to nowhere. */
+static int write_file(int etc_fd, const char *name, const char *text, struct error *err)
+{
+    int r = file_replace_at(etc_fd, name, text, strlen(text), 0644, err);
+    if (r == 0 || r == -EISDIR || r == -EACCES || r == -EPERM) {
+        /* An image that has a directory there, or an /etc that its root may not write, wants it so. */
+        error_clear(err);
+        return 0;
+    }
+    error_prefix(err, "/etc of the image");
+    return r;
+}
+
+int sandbox_etc_apply(const struct sandbox_etc *etc, cJSON *mounts, struct error *err)
+{
+    _cleanup_close_ int etc_fd = -EBADF;
+    if (etc->unpacked) {
+        _cleanup_close_ int path_fd = path_mkdir_in_root(etc->rootfd, "/etc", 0755, false);
+        etc_fd = path_fd < 0 ? path_fd : path_open_in_root(etc->rootfd, "/etc", O_RDONLY | O_DIRECTORY, 0);
+        if (etc_fd < 0)
+            return error_sys(err, -etc_fd, "open \"/etc\" of the image");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        _cleanup_free_ char *text = files[i].make(etc);
+        if (!text && errno == 0)
+            continue;
+        if (!text)
+            return error_oom(err);
+        int r = etc->unpacked ? write_file(etc_fd, files[i].name, text, err)
+                              : bind_file(etc, files[i].name, text, mounts, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+char *sandbox_tzif_footer(const char *data, size_t len)
+{
+    if (len < 6 || memcmp(data, "TZif", 4) != 0 || data[4] < '2' || data[len - 1] != '\n')
+        return NULL;
+    const char *start = memrchr(data, '\n', len - 1);
+    if (!start || start + 2 == data + len)
+        return NULL;
+    size_t n = (size_t)(data + len - 1 - ++start);
+    for (size_t i = 0; i < n; i++)
+        if (start[i] <= ' ' || start[i] > '~')
+            return NULL;
+    return strndup(start, n);
+}
+
+/* The footer of the zone file @path, NULL if it has none. */
+static int read_zone(const char *path, char **out, struct error *err)
+{
+    _cleanup_free_ char *data = NULL;
+    size_t len;
+    *out = NULL;
+    int r = file_read_at(AT_FDCWD, path, TZIF_MAX, &data, &len, NULL);
+    if (r == -ENOMEM)
+        return error_oom(err);
+    if (r < 0)
+        return 0; /* no zone known: UTC, as libc does */
+    *out = sandbox_tzif_footer(data, len);
+    return 0;
+}
+
+int sandbox_timezone(const char *tz, char **out, struct error *err)
+{
+    _cleanup_free_ char *zone = NULL;
+    if (tz && *tz == ':')
+        tz++;
+    if (tz && (strstr(tz, "..") || strlen(tz) > 255))
+        tz = "";
+    _cleanup_free_ char *path =
+        str_printf("%s%s", tz && tz[0] != '/' ? ZONEINFO : "", tz ? tz : "/etc/localtime");
+    if (!path)
+        return error_oom(err);
+    int r = tz && !*tz ? 0 : read_zone(path, &zone, err);
+    if (r < 0)
+        return r;
+    if (!zone && tz && *tz && *tz != '/' && strpbrk(tz, "0123456789")) {
+        zone = strdup(tz); /* no name of a zone but a rule */
+        if (!zone)
+            return error_oom(err);
+    }
+    *out = zone && strcmp(zone, "UTC0") != 0 ? TAKE_PTR(zone) : NULL;
+    return 0;
+}

@@ -1,0 +1,31 @@
+/*
+ * What a sandbox takes over from its host so that names resolve and clocks show the local time: /etc/hosts,
+ * /etc/hostname, /etc/resolv.conf and TZ.
+ */
+#pragma once
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "sandbox/cache.h"
+
+struct sandbox_etc {
+    const char *hostname;
+    bool host_net; /* shares the host's network: its resolvers and hosts hold inside too */
+    bool unpacked; /* the root is this sandbox's own: files are written into it; else bound over
+                      those that exist, so that a directory of the user's is left as it is */
+    int rootfd;
+    const struct run_dir *dir; /* where files to bind are kept */
+};
+
+/* Puts the files in place; what is bound is appended to @mounts. */
+int sandbox_etc_apply(const struct sandbox_etc *etc, cJSON *mounts, struct error *err);
+
+/* The caller's time zone as a POSIX TZ string ("CET-1CEST,M3.5.0,M10.5.0/3"), which needs no files in the
+ * image: from @tz (the caller's TZ, may be NULL), else from /etc/localtime. *out is NULL for UTC or when it
+ * is not known; the caller frees. Returns 0 or -ENOMEM. */
+int sandbox_timezone(const char *tz, char **out, struct error *err);
+
+/* The TZ string at the end of the TZif file @data (RFC 8536, version 2 and up), or NULL. The caller frees. */
+char *sandbox_tzif_footer(const char *data, size_t len);

@@ -1,0 +1,116 @@
+/*
+ * What IMAGE on the command line is: a directory that is the root file system, or an archive of one.
+ *
+ * Only the kind of file is looked at here. Reading the bytes of an archive is the confined helper's business,
+ * and so is telling whether a file is one.
+ */
+#include "sandbox/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/str.h"
+
+/* Could the name that is no file be one of a registry ("debian:12", "library/debian", "alpine@sha256:…")? */
+static bool looks_like_reference(const char *name)
+{
+    if (name[0] == '/' || name[0] == '.')
+        return false;
+    const char *last = strrchr(name, '/');
+    last = last ? last + 1 : name;
+    if (strchr(last, ':') || strchr(last, '@'))
+        return true;
+    for (const char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_/", *c))
+            return false;
+    return true;
+}
+
+static int no_such_image(const char *name, struct error *err)
+{
+    error_sys(err, ENOENT, "image \"%s\"", name);
+    if (strstr(name, "://"))
+        error_hint(err, "bryo does not fetch URLs yet: download the tarball first and give its file name");
+    else if (looks_like_reference(name))
+        error_hint(
+            err,
+            "IMAGE is a tarball or a directory; bryo does not read registries yet. With podman: podman "
+            "create --name tmp %s && podman export tmp -o rootfs.tar",
+            name);
+    else if (name[0] != '/') {
+        _cleanup_free_ char *cwd = getcwd(NULL, 0);
+        error_hint(err, "a relative name is looked up in the current directory, %s", cwd ? cwd : "?");
+    }
+    return -ENOENT;
+}
+
+static int check_directory(const struct image *image, struct error *err)
+{
+    if (faccessat(image->fd, "config.json", F_OK, 0) == 0 && faccessat(image->fd, "rootfs", F_OK, 0) == 0) {
+        error_set(err, EINVAL, "image \"%s\": this is an OCI bundle, not a root file system", image->name);
+        error_hint(err, "run it with: bryo run -b %s ID; or take its root: bryo sandbox %s/rootfs",
+                   image->name, image->name);
+        return -EINVAL;
+    }
+    if (faccessat(image->fd, "oci-layout", F_OK, 0) == 0) {
+        error_set(err, ENOTSUP,
+                  "image \"%s\": this is an OCI image layout, which this version of bryo does not read",
+                  image->name);
+        error_hint(err,
+                   "IMAGE is a tarball or a directory of a root file system, as podman export writes it");
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+static int cannot_open(const char *name, int code, struct error *err)
+{
+    error_sys(err, code, "image \"%s\"", name);
+    if (code == EACCES)
+        error_hint(err, "uid %u may not read it or search a directory above it: see namei -l %s",
+                   (unsigned)geteuid(), name);
+    return -code;
+}
+
+int image_open(const char *name, struct image *image, struct error *err)
+{
+    if (str_empty(name))
+        return error_set(err, EINVAL, "image \"\": the name is empty");
+    image->name = name;
+    struct stat st;
+    bool standard_input = !strcmp(name, "-");
+    if (!standard_input && stat(name, &st) < 0)
+        return errno == ENOENT ? no_such_image(name, err) : cannot_open(name, errno, err);
+    if (standard_input && fstat(0, &st) < 0)
+        return cannot_open(name, errno, err);
+    if (standard_input && isatty(0)) {
+        error_set(err, EINVAL, "image \"-\": standard input is a terminal");
+        error_hint(err, "give a file name, or pipe an archive into bryo");
+        return -EINVAL;
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISFIFO(st.st_mode) &&
+        !(standard_input && S_ISSOCK(st.st_mode)))
+        return error_set(err, EINVAL, "image \"%s\": neither a directory nor a file but %s", name,
+                         S_ISSOCK(st.st_mode) ? "a socket" : "a device");
+
+    image->fd = standard_input ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (image->fd < 0)
+        return cannot_open(name, errno, err);
+    image->path = path_absolute(name);
+    if (!image->path)
+        return error_oom(err);
+    image->directory = S_ISDIR(st.st_mode);
+    return image->directory ? check_directory(image, err) : 0;
+}
+
+void image_close(struct image *image)
+{
+    free(image->path);
+    image->path = NULL;
+    fd_close(&image->fd);
+}

@@ -1,0 +1,319 @@
+/*
+ * `bryo sandbox`: from an image to a command's exit code, and nothing left behind.
+ *
+ * Theory of operation: what the options say is checked before anything is made. Then a directory in the
+ * user's cache (sandbox/cache.h) becomes an OCI bundle: the image is unpacked into its rootfs/ (a directory
+ * is used in place), and config.json is written. container_run does the rest and removes the directory with
+ * the container. Signals that would end bryo wait until the container has them, so that an interrupt cannot
+ * leave half an image behind.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "container/container.h"
+#include "sandbox/cache.h"
+#include "sandbox/config.h"
+#include "sandbox/env.h"
+#include "sandbox/etc.h"
+#include "sandbox/image.h"
+#include "sandbox/mounts.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/unpack.h"
+#include "sandbox/user.h"
+#include "userns/remove.h"
+
+#define HOSTNAME_LIMIT 64 /* __NEW_UTS_LEN */
+
+/* One sandbox on its way. */
+struct sandbox {
+    const struct runtime *rt;
+    const struct sandbox_options *opt;
+    char *const *args; /* of the command */
+    char *name;
+    char *hostname;
+    char *rootfs; /* absolute path of the root file system */
+    int rootfd;
+    bool host_net;
+    bool terminal;
+    char **own_env; /* what the options set */
+    cJSON *config;
+    uint64_t added_caps;
+    struct image image;
+    struct idmap map;
+    struct run_dir dir;
+};
+
+static void sandbox_free(struct sandbox *s)
+{
+    free(s->name);
+    free(s->hostname);
+    free(s->rootfs);
+    fd_close(&s->rootfd);
+    strv_free(s->own_env);
+    cJSON_Delete(s->config);
+    image_close(&s->image);
+    idmap_free(&s->map);
+    run_dir_close(&s->dir);
+}
+
+static int make_name(struct sandbox *s, struct error *err)
+{
+    if (!s->opt->name) {
+        unsigned char random[6];
+        char letters[7] = "";
+        if (getrandom(random, sizeof random, 0) != sizeof random)
+            return error_sys(err, errno, "get random bytes for a name");
+        for (size_t i = 0; i < sizeof random; i++)
+            letters[i] = (char)('a' + random[i] % 26);
+        s->name = str_printf("sandbox-%s", letters);
+        return s->name ? 0 : error_oom(err);
+    }
+    int r = container_check_id(s->opt->name, err);
+    if (r < 0) {
+        error_prefix(err, "--name");
+        return r;
+    }
+    s->name = strdup(s->opt->name);
+    _cleanup_free_ char *state = str_printf("%s/%s", s->rt->root, s->opt->name);
+    if (!s->name || !state)
+        return error_oom(err);
+    /* Found out early: unpacking may take a while. The claim itself is container_run's. */
+    if (access(state, F_OK) == 0) {
+        error_set(err, EEXIST, "--name \"%s\": a container of this name exists already", s->name);
+        error_hint(err, "see it with: bryo state %s; remove it with: bryo delete --force %s", s->name,
+                   s->name);
+        return -EEXIST;
+    }
+    return 0;
+}
+
+/* The given host name, else the sandbox's name with what a host name may not hold made a dash. */
+static int make_hostname(struct sandbox *s, struct error *err)
+{
+    const char *given = s->opt->hostname;
+    s->hostname = strdup(given ? given : s->name);
+    if (!s->hostname)
+        return error_oom(err);
+    if (given && (!*given || strlen(given) > HOSTNAME_LIMIT))
+        return error_set(err, EINVAL, "--hostname \"%.80s\": expected 1 to %d characters", given,
+                         HOSTNAME_LIMIT);
+    if (strlen(s->hostname) > HOSTNAME_LIMIT)
+        s->hostname[HOSTNAME_LIMIT - 1] = '\0';
+    for (char *c = s->hostname; *c; c++) {
+        bool good = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+                    *c == '-' || *c == '.';
+        if (!good && given) {
+            _cleanup_free_ char *shown = str_quote(given, 80);
+            return error_set(err, EINVAL,
+                             "--hostname \"%s\": a host name is made of letters, digits, dashes and dots",
+                             shown ? shown : "?");
+        }
+        if (!good)
+            *c = '-';
+    }
+    return 0;
+}
+
+static int check_choices(struct sandbox *s, struct error *err)
+{
+    const struct sandbox_options *o = s->opt;
+    if (o->net && strcmp(o->net, "none") != 0 && strcmp(o->net, "host") != 0)
+        return error_set(err, EINVAL, "--net \"%s\": expected none or host", o->net);
+    if (o->cwd && o->cwd[0] != '/')
+        return error_set(err, EINVAL, "--cwd \"%s\": expected an absolute path inside the sandbox", o->cwd);
+    s->host_net = o->net && !strcmp(o->net, "host");
+    /* A terminal of its own only if nothing is redirected: on one, output and errors cannot be told apart. */
+    s->terminal = o->tty || (!o->interactive && isatty(0) && isatty(1) && isatty(2));
+    return 0;
+}
+
+/* Everything that can be wrong with the options, before anything is made. */
+static int plan(struct sandbox *s, struct error *err)
+{
+    const struct sandbox_options *o = s->opt;
+    int r = check_choices(s, err);
+    if (r == 0)
+        r = make_name(s, err);
+    if (r == 0)
+        r = make_hostname(s, err);
+    if (r == 0)
+        r = sandbox_env_read(o->env, o->env_file, environ, &s->own_env, err);
+    if (r < 0)
+        return r;
+    const struct sandbox_config config = {
+        .rootless = runtime_wants_userns(s->rt),
+        .read_only = o->read_only,
+        .terminal = s->terminal,
+        .host_net = s->host_net,
+        .no_new_privs = o->no_new_privs,
+        .cwd = o->cwd ? o->cwd : "/",
+        .hostname = s->hostname,
+        .args = s->args,
+        .cap_add = o->cap_add,
+        .cap_drop = o->cap_drop,
+        .seccomp = o->seccomp,
+    };
+    r = sandbox_config_begin(&config, &s->config, &s->added_caps, err);
+    if (r == 0)
+        r = sandbox_mounts(sandbox_config_mounts(s->config), o->tmpfs, o->bind, err);
+    return r;
+}
+
+static int make_root(struct sandbox *s, const struct image_events *events, struct error *err)
+{
+    if (s->image.directory) {
+        s->rootfd = TAKE_FD(s->image.fd);
+        s->rootfs = TAKE_PTR(s->image.path);
+        return 0;
+    }
+    s->rootfs = str_printf("%s/rootfs", s->dir.path);
+    if (!s->rootfs)
+        return error_oom(err);
+    if (mkdirat(s->dir.fd, "rootfs", 0755) < 0)
+        return error_sys(err, errno, "make \"%s\"", s->rootfs);
+    s->rootfd = openat(s->dir.fd, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (s->rootfd < 0 || fchmod(s->rootfd, 0755) < 0)
+        return error_sys(err, errno, "open \"%s\"", s->rootfs);
+    return sandbox_unpack(&s->image, &s->map, s->rootfd, s->opt->max_size, events, err);
+}
+
+/* From an empty run directory to a bundle. */
+static int make_bundle(struct sandbox *s, const struct image_events *events, struct error *err)
+{
+    _cleanup_sandbox_user_ struct sandbox_user user = {0};
+    _cleanup_strv_ char **env = NULL;
+    _cleanup_free_ char *tz = NULL;
+    int r = make_root(s, events, err);
+    if (r == 0)
+        r = sandbox_user_find(s->rootfd, s->opt->user, &user, err);
+    if (r == 0)
+        r = sandbox_timezone(strv_getenv(environ, "TZ"), &tz, err);
+    if (r == 0)
+        r = sandbox_env_make(s->own_env, environ, user.home, s->hostname, tz, s->terminal, &env, err);
+    if (r < 0)
+        return r;
+
+    const struct sandbox_etc etc = {.hostname = s->hostname,
+                                    .host_net = s->host_net,
+                                    .unpacked = !s->image.directory,
+                                    .rootfd = s->rootfd,
+                                    .dir = &s->dir};
+    r = sandbox_etc_apply(&etc, sandbox_config_mounts(s->config), err);
+    if (r == 0)
+        r = sandbox_config_finish(s->config, s->rootfs, &user, env, s->added_caps, err);
+    if (r == 0)
+        r = sandbox_config_write(s->dir.fd, s->config, err);
+    if (r == 0 && s->opt->keep) {
+        _cleanup_free_ char *state = str_printf("%s/%s", s->rt->root, s->name);
+        r = state ? run_dir_keep(&s->dir, state, err) : error_oom(err);
+    }
+    return r;
+}
+
+/* Is there anything in the image that looks like a root file system? */
+static bool looks_like_root(int rootfd)
+{
+    static const char *const usual[] = {"/bin", "/usr", "/sbin", "/etc"};
+    for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+        _cleanup_close_ int fd = path_open_in_root(rootfd, usual[i], O_PATH | O_NOFOLLOW, 0);
+        if (fd >= 0 && strcmp(usual[i], "/etc") != 0)
+            return true;
+    }
+    return false;
+}
+
+/* The exit code for a container that did not come to run, with a hint where the command was not to be found.
+ * The texts `exec "NAME": …` are those of security/program.c and of init, which callers of OCI runtimes read
+ * as well. */
+static int failure_code(const struct sandbox *s, struct error *err)
+{
+    if (!err || !str_starts(error_text(err), "exec \""))
+        return SANDBOX_EXIT_FAILED;
+    if (err->code != ENOENT)
+        return SANDBOX_EXIT_CANNOT_RUN;
+    if (!err->hint && !looks_like_root(s->rootfd))
+        error_hint(
+            err,
+            "the image %s has no /bin and no /usr: is it a root file system? (tar tf lists what is in it)",
+            s->image.name);
+    else if (!err->hint)
+        error_hint(
+            err,
+            "the image %s has no such command; without a slash it is looked up in the PATH of the sandbox, "
+            "which --env PATH=… changes",
+            s->image.name);
+    return SANDBOX_EXIT_NOT_FOUND;
+}
+
+/* With the ending signals blocked: makes the bundle, runs it, takes it away. */
+static int make_and_run(struct sandbox *s, const struct image_events *events, const sigset_t *old,
+                        int *exit_code, struct error *err)
+{
+    int r = run_dir_make(s->name, &s->dir, err);
+    if (r < 0)
+        return r;
+    r = make_bundle(s, events, err);
+    if (r == 0 && sandbox_signal_pending())
+        r = error_set(err, EINTR, "interrupted");
+    if (r == 0) {
+        const struct create_options create = {.id = s->name,
+                                              .bundle = s->dir.path,
+                                              .keep = s->opt->keep,
+                                              .die_with_runtime = true,
+                                              .cleanup_dir = s->dir.path};
+        sandbox_unblock_signals(old);
+        r = container_run(s->rt, &create, exit_code, err);
+        if (r < 0)
+            *exit_code = failure_code(s, err);
+        sandbox_block_signals(&(sigset_t){0});
+    }
+    if (r < 0 || !s->opt->keep) {
+        _cleanup_error_ struct error cleanup = ERROR_INIT;
+        if (tree_remove_mapped(&s->map, s->dir.path, &cleanup) < 0)
+            log_warn_error(s->rt->log, &cleanup);
+    }
+    run_dirs_sweep(&s->map);
+    return r;
+}
+
+int sandbox_run(const struct runtime *rt, const struct sandbox_options *options, const char *image,
+                char *const *command, const struct image_events *events, int *exit_code, struct error *err)
+{
+    static char *const shell[] = {"/bin/sh", NULL};
+    _cleanup_(sandbox_free) struct sandbox s = {
+        .rt = rt, .opt = options, .rootfd = -EBADF, .image = IMAGE_INIT, .dir = RUN_DIR_INIT};
+    _cleanup_strv_ char **args = NULL;
+    *exit_code = SANDBOX_EXIT_FAILED;
+
+    char *const *tail = command && *command ? command : options->entry ? NULL : shell;
+    if (options->entry && strv_add(&args, options->entry) < 0)
+        return error_oom(err);
+    STRV_FOREACH (word, tail)
+        if (strv_add(&args, *word) < 0)
+            return error_oom(err);
+    s.args = args;
+
+    int r = plan(&s, err);
+    if (r == 0)
+        r = image_open(image, &s.image, err);
+    /* Ranges or helpers that are missing are told by container_run, which plans the same maps. */
+    if (r == 0)
+        r = idmap_default(&s.map, NULL, err);
+    if (r < 0)
+        return r;
+
+    sigset_t old;
+    sandbox_block_signals(&old);
+    r = make_and_run(&s, events, &old, exit_code, err);
+    sandbox_unblock_signals(&old);
+    return r;
+}
