@@ -254,7 +254,7 @@ static int prepare_process(struct init *in, struct error *err)
     if (r == 0)
         r = setup_home(&c->env, p->user.uid, err);
     if (r == 0)
-        r = security_find_program(p->args[0], c->env, &in->program, err);
+        r = security_find_program_for(p->args[0], c->env, &p->user, &in->program, err);
     return r;
 }
 
@@ -330,14 +330,10 @@ static int exec_program(struct init *in, struct error *err)
         return r;
     execve(in->program, p->args, c->env);
     int code = errno;
-    error_sys(err, code, "exec \"%s\"", in->program);
-    if (code == ENOENT)
-        error_hint(
-            err,
-            "the file is there, so its interpreter (first line of a script) or dynamic loader is missing");
-    else if (code == ENOEXEC)
-        error_hint(err, "it is neither a program for this machine nor a script that begins with #!");
-    return -code;
+    /* Behind a filter nothing may be opened to find out more. */
+    if (c->has_filter)
+        return error_sys(err, code, "exec \"%s\"", in->program);
+    return security_explain_exec(in->program, code, err);
 }
 
 _Noreturn void init_main(struct container *c, int fd)
