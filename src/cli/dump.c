@@ -14,7 +14,7 @@ static cJSON *dump_option(const struct option_def *d)
     if (!o || json_add_string(o, "name", d->name) < 0 ||
         (d->letter && json_add_string(o, "letter", letter) < 0) ||
         json_add_string(o, "argument", d->arg) < 0 || json_add_string(o, "help", d->help) < 0 ||
-        json_add_bool(o, "hidden", d->hidden) < 0)
+        json_add_bool(o, "hidden", d->hidden) < 0 || json_add_bool(o, "repeatable", d->kind == OPT_STRV) < 0)
         return NULL;
     return TAKE_PTR(o);
 }

@@ -26,7 +26,8 @@ static int check_format(const char *value, struct error *err)
 
 static const struct option_def options[] = {
     {"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "print the ids only"},
-    {"format", 'f', OPT_STRING, AT(format), "FORMAT", "table (the default) or json", .check = check_format},
+    {"format", 'f', OPT_STRING, AT(format), "table|json", "a table for people (the default), or JSON",
+     .check = check_format},
     {NULL},
 };
 

@@ -1,0 +1,140 @@
+# shellcheck shell=bash
+# Completion of bash for bryo, made by completions/generate from `bryo --dump-options`: change the tables, not this file.
+_bryo_list()
+{
+    # Globals first: --root decides which containers there are. The words are as typed, quotes and all.
+    local word words=()
+    for word in "$@"; do
+        words+=("${word//[\'\"\\]/}")
+    done
+    "${words[@]/#\~/$HOME}" list -q 2>/dev/null
+}
+
+# _bryo_reply CUR [:KIND] [WORD…]
+_bryo_reply()
+{
+    local cur=$1 kind=$2 i
+    shift 2
+    mapfile -t COMPREPLY < <(compgen -W "$*" -- "$cur")
+    case $kind in
+    :dir) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "$cur") ;;
+    :file) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$cur") ;;
+    esac
+    case $kind in
+    :dir | :file) compopt -o filenames 2>/dev/null ;;
+    esac
+}
+
+_bryo()
+{
+    local -A options=(
+        [.]='--root --log --log-format --log-level --debug --rootless --cgroup-manager -v --version -h --help'
+        [create]='-b --bundle -f --config --console-socket --pid-file --pidfd-socket --preserve-fds --no-pivot --no-new-keyring --no-subreaper -h --help'
+        [start]='-h --help'
+        [state]='-h --help'
+        [kill]='-a --all --regex -h --help'
+        [delete]='-f --force --regex -h --help'
+        [run]='-b --bundle -f --config --console-socket --pid-file --pidfd-socket --preserve-fds --no-pivot --no-new-keyring --no-subreaper -d --detach --keep -h --help'
+        [list]='-q --quiet -f --format -h --help'
+        [spec]='-b --bundle --rootless -h --help'
+        [features]='-h --help'
+        [help]='-h --help'
+    )
+    # What follows an option: a kind (:dir, :file, : for anything) and words.
+    local -A follows=(
+        ['. --root']=':dir'
+        ['. --log']=':file'
+        ['. --log-format']=': text json'
+        ['. --log-level']=': error warning info debug'
+        ['. --rootless']=': true false auto'
+        ['. --cgroup-manager']=': disabled auto'
+        ['create -b']=':dir'
+        ['create --bundle']=':dir'
+        ['create -f']=':file'
+        ['create --config']=':file'
+        ['create --console-socket']=':file'
+        ['create --pid-file']=':file'
+        ['create --pidfd-socket']=':file'
+        ['create --preserve-fds']=':'
+        ['run -b']=':dir'
+        ['run --bundle']=':dir'
+        ['run -f']=':file'
+        ['run --config']=':file'
+        ['run --console-socket']=':file'
+        ['run --pid-file']=':file'
+        ['run --pidfd-socket']=':file'
+        ['run --preserve-fds']=':'
+        ['list -f']=': table json'
+        ['list --format']=': table json'
+        ['spec -b']=':dir'
+        ['spec --bundle']=':dir'
+    )
+    local -A operands=(
+        [create]=':'
+        [start]=':id'
+        [state]=':id'
+        [kill]=':id :signal'
+        [delete]=':id'
+        [run]=':'
+        [list]=''
+        [spec]=''
+        [features]=''
+        [help]=':verb'
+    )
+    local words=() word glue='' i
+
+    # Bash splits words at = and : as well: put them together again.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ $i -gt 0 && ($glue || $word == [=:]*) ]]; then
+            words[${#words[@]} - 1]+=$word
+        else
+            words+=("$word")
+        fi
+        glue=''
+        [[ $word != *[=:] ]] || glue=yes
+    done
+
+    local cur=${words[-1]} verb=. at=0 n=0 option='' stop='' whole
+    for ((i = 1; i < ${#words[@]} - 1; i++)); do
+        word=${words[i]}
+        if [[ $option ]]; then
+            option=''
+        elif [[ $word == -- ]]; then
+            stop=yes
+        elif [[ ! $stop && $word == -?* ]]; then
+            [[ $word == *=* || ! ${follows["$verb $word"]+set} ]] || option=$word
+        elif [[ $verb == . ]]; then
+            verb=$word at=$i stop=''
+        else
+            n=$((n + 1))
+            [[ $verb != kill && $verb != sandbox ]] || stop=yes
+        fi
+    done
+    COMPREPLY=()
+    if [[ ! $option && ! $stop && $cur == --*=* ]]; then
+        option=${cur%%=*} cur=${cur#*=}
+    fi
+    whole=$cur
+    cur=${cur##*[=:]} # what bash takes for the word to complete
+    [[ $whole == "$cur" || $COMP_WORDBREAKS == *[=:]* ]] || cur=$whole
+    if [[ $option ]]; then
+        # shellcheck disable=SC2086
+        [[ ! ${follows["$verb $option"]+set} ]] || _bryo_reply "$cur" ${follows["$verb $option"]}
+    elif [[ ! $stop && $cur == -* ]]; then
+        _bryo_reply "$cur" : "${options[$verb]}"
+    elif [[ $verb == . ]]; then
+        _bryo_reply "$cur" : 'create start state kill delete run list spec features help'
+    else
+        # shellcheck disable=SC2206
+        local kinds=(${operands[$verb]})
+        case ${kinds[n]} in
+        :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
+        :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
+        :verb) _bryo_reply "$cur" : 'create start state kill delete run list spec features help' ;;
+        *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
+        esac
+    fi
+}
+
+complete -F _bryo bryo

@@ -1,0 +1,90 @@
+# Completion of fish for bryo, made by completions/generate from `bryo --dump-options`: change the tables, not this file.
+
+# The verb that was typed, or nothing.
+function __bryo_verb
+    set -l skip no
+    for word in (commandline -opc)[2..-1]
+        if test $skip = yes
+            set skip no
+        else if contains -- $word --root --log --log-format --log-level --rootless --cgroup-manager
+            set skip yes
+        else if not string match -q -- '-*' $word
+            echo $word
+            return 0
+        end
+    end
+    return 1
+end
+
+function __bryo_is
+    test (__bryo_verb; or echo .) = $argv[1]
+end
+
+function __bryo_ids
+    bryo list -q 2>/dev/null
+end
+
+complete -c bryo -f
+complete -c bryo -n '__bryo_is .' -l root -x -a '(__fish_complete_directories)' -d 'keep the states of containers in DIR ($XDG_RUNTIME_DIR/bryo, root: /run/bryo)'
+complete -c bryo -n '__bryo_is .' -l log -x -a '(__fish_complete_path)' -d 'append messages to FILE instead of standard error'
+complete -c bryo -n '__bryo_is .' -l log-format -x -a 'text json' -d 'lines of text (the default), or one JSON object a line'
+complete -c bryo -n '__bryo_is .' -l log-level -x -a 'error warning info debug' -d 'the least important messages to show (default: warning)'
+complete -c bryo -n '__bryo_is .' -l debug -d 'the same as --log-level debug'
+complete -c bryo -n '__bryo_is .' -l rootless -x -a 'true false auto' -d 'put a user namespace around the container (default: auto, unless called by root)'
+complete -c bryo -n '__bryo_is .' -l cgroup-manager -x -a 'disabled auto' -d 'this version leaves containers in the cgroup of the caller'
+complete -c bryo -n '__bryo_is .' -s v -l version -d 'print the version and what it was built with'
+complete -c bryo -n '__bryo_is .' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is .' -a create -d 'Create a container from a bundle; its process waits for start'
+complete -c bryo -n '__bryo_is .' -a start -d 'Run the process of a created container'
+complete -c bryo -n '__bryo_is .' -a state -d 'Print the state of a container as JSON'
+complete -c bryo -n '__bryo_is .' -a kill -d 'Send a signal to the first process of a container'
+complete -c bryo -n '__bryo_is .' -a delete -d 'Remove what bryo holds of a stopped container'
+complete -c bryo -n '__bryo_is .' -a run -d 'Create a container, start it, wait for its end and delete it'
+complete -c bryo -n '__bryo_is .' -a list -d 'List the containers'
+complete -c bryo -n '__bryo_is .' -a spec -d 'Write a config.json to start from'
+complete -c bryo -n '__bryo_is .' -a features -d 'Print what this runtime supports as JSON'
+complete -c bryo -n '__bryo_is .' -a help -d 'Show an overview, or the help of one command'
+complete -c bryo -n '__bryo_is create' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'the bundle: a directory with config.json (default: the current one)'
+complete -c bryo -n '__bryo_is create' -s f -l config -x -a '(__fish_complete_path)' -d 'read FILE instead of the bundle'\''s config.json'
+complete -c bryo -n '__bryo_is create' -l console-socket -x -a '(__fish_complete_path)' -d 'send the master of the container'\''s terminal to this unix socket'
+complete -c bryo -n '__bryo_is create' -l pid-file -x -a '(__fish_complete_path)' -d 'write the pid of the container'\''s first process to FILE'
+complete -c bryo -n '__bryo_is create' -l pidfd-socket -x -a '(__fish_complete_path)' -d 'send a pidfd of the container'\''s first process to this unix socket'
+complete -c bryo -n '__bryo_is create' -l preserve-fds -x -d 'hand N descriptors from 3 on to the container'\''s process, besides those of LISTEN_FDS'
+complete -c bryo -n '__bryo_is create' -l no-pivot -d 'enter the root by chroot, not pivot_root (for a host that runs from an initramfs)'
+complete -c bryo -n '__bryo_is create' -l no-new-keyring -d 'keep the caller'\''s session keyring'
+complete -c bryo -n '__bryo_is create' -l no-subreaper -d 'do not adopt processes that the container leaves behind'
+complete -c bryo -n '__bryo_is create' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is start' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is start' -a '(__bryo_ids)'
+complete -c bryo -n '__bryo_is state' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is state' -a '(__bryo_ids)'
+complete -c bryo -n '__bryo_is kill' -s a -l all -d 'to every process of the container; a stopped container is no error'
+complete -c bryo -n '__bryo_is kill' -l regex -d 'ID is an extended regular expression: every container that matches'
+complete -c bryo -n '__bryo_is kill' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is kill' -a '(__bryo_ids)'
+complete -c bryo -n '__bryo_is kill' -a 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH'
+complete -c bryo -n '__bryo_is delete' -s f -l force -d 'kill it first if it runs; one that is not there is no error'
+complete -c bryo -n '__bryo_is delete' -l regex -d 'ID is an extended regular expression: every container that matches'
+complete -c bryo -n '__bryo_is delete' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is delete' -a '(__bryo_ids)'
+complete -c bryo -n '__bryo_is run' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'the bundle: a directory with config.json (default: the current one)'
+complete -c bryo -n '__bryo_is run' -s f -l config -x -a '(__fish_complete_path)' -d 'read FILE instead of the bundle'\''s config.json'
+complete -c bryo -n '__bryo_is run' -l console-socket -x -a '(__fish_complete_path)' -d 'send the master of the container'\''s terminal to this unix socket'
+complete -c bryo -n '__bryo_is run' -l pid-file -x -a '(__fish_complete_path)' -d 'write the pid of the container'\''s first process to FILE'
+complete -c bryo -n '__bryo_is run' -l pidfd-socket -x -a '(__fish_complete_path)' -d 'send a pidfd of the container'\''s first process to this unix socket'
+complete -c bryo -n '__bryo_is run' -l preserve-fds -x -d 'hand N descriptors from 3 on to the container'\''s process, besides those of LISTEN_FDS'
+complete -c bryo -n '__bryo_is run' -l no-pivot -d 'enter the root by chroot, not pivot_root (for a host that runs from an initramfs)'
+complete -c bryo -n '__bryo_is run' -l no-new-keyring -d 'keep the caller'\''s session keyring'
+complete -c bryo -n '__bryo_is run' -l no-subreaper -d 'do not adopt processes that the container leaves behind'
+complete -c bryo -n '__bryo_is run' -s d -l detach -d 'return once the container'\''s process runs'
+complete -c bryo -n '__bryo_is run' -l keep -d 'keep the state when the process has ended, until delete'
+complete -c bryo -n '__bryo_is run' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is list' -s q -l quiet -d 'print the ids only'
+complete -c bryo -n '__bryo_is list' -s f -l format -x -a 'table json' -d 'a table for people (the default), or JSON'
+complete -c bryo -n '__bryo_is list' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is spec' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'write DIR/config.json (default: the current directory)'
+complete -c bryo -n '__bryo_is spec' -l rootless -d 'for a caller without root: a user namespace, no mount that needs more'
+complete -c bryo -n '__bryo_is spec' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is features' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is help' -s h -l help -d 'show this help'
+complete -c bryo -n '__bryo_is help' -a 'create start state kill delete run list spec features help'
