@@ -254,9 +254,10 @@ static int failure_code(const struct sandbox *s, struct error *err)
     return SANDBOX_EXIT_NOT_FOUND;
 }
 
-/* With the ending signals blocked: makes the bundle, runs it, takes it away. */
-static int make_and_run(struct sandbox *s, const struct image_events *events, const sigset_t *old,
-                        int *exit_code, struct error *err)
+/* With the ending signals blocked: makes the bundle, runs it, takes it away. A signal that comes once the
+ * image is there is container_run's to forward. */
+static int make_and_run(struct sandbox *s, const struct image_events *events, int *exit_code,
+                        struct error *err)
 {
     int r = run_dir_make(s->name, &s->dir, err);
     if (r < 0)
@@ -269,12 +270,11 @@ static int make_and_run(struct sandbox *s, const struct image_events *events, co
                                               .bundle = s->dir.path,
                                               .keep = s->opt->keep,
                                               .die_with_runtime = true,
+                                              .default_signals = true,
                                               .cleanup_dir = s->dir.path};
-        sandbox_unblock_signals(old);
         r = container_run(s->rt, &create, exit_code, err);
         if (r < 0)
             *exit_code = failure_code(s, err);
-        sandbox_block_signals(&(sigset_t){0});
     }
     if (r < 0 || !s->opt->keep) {
         _cleanup_error_ struct error cleanup = ERROR_INIT;
@@ -313,7 +313,7 @@ int sandbox_run(const struct runtime *rt, const struct sandbox_options *options,
 
     sigset_t old;
     sandbox_block_signals(&old);
-    r = make_and_run(&s, events, &old, exit_code, err);
+    r = make_and_run(&s, events, exit_code, err);
     sandbox_unblock_signals(&old);
     return r;
 }
