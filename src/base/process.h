@@ -31,6 +31,8 @@ struct spawn {
     int stderr_fd;  /* its standard error; -1: caught. -2: the caller's */
     int cwd_fd;     /* its directory; -1: the caller's */
     int timeout_ms; /* killed with SIGKILL after that, with its whole process group; 0: no limit */
+    bool brief; /* it ends by itself in a moment: starts with all signals blocked and ignored ones ignored,
+                 * which saves a system call for each signal there is */
     /* out */
     pid_t pid;        /* while it runs */
     int out_fd;       /* our end of the caught output */

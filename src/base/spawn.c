@@ -121,7 +121,7 @@ static int child_main(void *arg)
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigset_t none;
 
-    for (int sig = 1; sig < _NSIG; sig++)
+    for (int sig = 1; sig < _NSIG && !c->spawn->brief; sig++)
         (void)sigaction(sig, &standard,
                         NULL); /* fails for KILL, STOP and libc's own two: they need nothing */
     if (c->spawn->timeout_ms > 0 && setpgid(0, 0) < 0)
@@ -138,8 +138,10 @@ static int child_main(void *arg)
         errno = -r;
         stop(c, "set up its descriptors");
     }
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (!c->spawn->brief) {
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+    }
     if (c->search)
         exec_search(c);
     else

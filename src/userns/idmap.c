@@ -13,11 +13,14 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "userns/internal.h"
+
+#define INITIAL_USERNS_INODE 0xEFFFFFFDU /* PROC_USER_INIT_INO of the kernel */
 
 /* What a map of one id costs, for the warning. */
 #define SINGLE_COST \
@@ -47,29 +50,47 @@ bool idmap_privileged(enum subid_kind kind, uint64_t caps)
     return caps & (1ULL << (kind == SUBID_UID ? CAP_SETUID : CAP_SETGID));
 }
 
-int idmap_side_read(struct idmap_side *side, enum subid_kind kind, uint64_t caps, struct error *err)
+/* The initial user namespace has the same inode on every kernel. It holds all ids, which saves reading its
+ * maps. */
+static bool in_initial_namespace(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/ns/user", &st) == 0 && st.st_ino == INITIAL_USERNS_INODE;
+}
+
+static int read_held(enum subid_kind kind, struct oci_id_map_list *held, struct error *err)
 {
     const char *path = kind == SUBID_UID ? "/proc/self/uid_map" : "/proc/self/gid_map";
     _cleanup_free_ char *text = NULL;
 
-    *side = (struct idmap_side){
-        .kind = kind,
-        .own = kind == SUBID_UID ? geteuid() : getegid(),
-        .privileged = idmap_privileged(kind, caps),
-    };
+    if (in_initial_namespace())
+        return idmap_add(held, 0, 0, UINT32_MAX) < 0 ? error_oom(err) : 0;
     int r = file_read_at(AT_FDCWD, path, 64 << 10, &text, NULL, err);
     if (r == -ENOENT)
         error_hint(err, "either /proc is not mounted, or the kernel was built without CONFIG_USER_NS");
     if (r < 0)
         return r;
-    r = idmap_parse(text, &side->held);
+    r = idmap_parse(text, held);
+    return r < 0 ? error_sys(err, -r, "understand \"%s\"", path) : 0;
+}
+
+int idmap_side_read(struct idmap_side *side, enum subid_kind kind, uint64_t caps, struct error *err)
+{
+    *side = (struct idmap_side){
+        .kind = kind,
+        .own = kind == SUBID_UID ? geteuid() : getegid(),
+        .privileged = idmap_privileged(kind, caps),
+    };
+    int r = read_held(kind, &side->held, err);
     if (r < 0)
-        return error_sys(err, -r, "understand \"%s\"", path);
+        return r;
     if (!idmap_is_held(&side->held, side->own, 1)) {
         error_set(err, EPERM,
                   "%s id %u is not mapped in the user namespace bryo runs in, so it cannot make one",
                   idmap_word(kind), side->own);
-        error_hint(err, "run as an id that \"%s\" lists", path);
+        error_hint(err, "run bryo as an id that /proc/self/%s lists",
+                   kind == SUBID_UID ? "uid_map" : "gid_map");
         return -EPERM;
     }
     return 0;

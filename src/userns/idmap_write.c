@@ -124,6 +124,7 @@ static int start_helper(const struct idmap *map, enum subid_kind kind, struct id
     s.path = known ? known : found;
     s.argv = argv;
     s.env = env;
+    s.brief = true;
     int r = spawn_start(&s, err);
     if (r < 0)
         return r;
