@@ -1,0 +1,140 @@
+# Namespaces: new ones, those of the caller, those of another container.
+
+load ../lib/common
+
+setup() {
+    bryo_setup
+    B=$TMP/bundle
+    make_bundle "$B"
+    ID=$(new_id)
+}
+
+without_ns() {
+    edit_config "$B" "del(.linux.namespaces[] | select(.type == \"$1\"))"
+}
+
+@test "every namespace asked for is another than the caller's" {
+    set_args "$B" /bin/sh -c 'for n in mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    local n i=0
+    for n in mnt pid net ipc uts cgroup; do
+        [ "${lines[$i]}" != "$(readlink /proc/self/ns/$n)" ]
+        i=$((i + 1))
+    done
+}
+
+@test "one that is not named is the caller's" {
+    without_ns ipc
+    without_ns uts
+    edit_config "$B" 'del(.hostname) | del(.mounts[] | select(.type == "mqueue"))'
+    set_args "$B" /bin/sh -c 'readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "$output" "$(readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts)"
+}
+
+@test "an ordinary user gets a user namespace also where config.json names none" {
+    skip_if_root
+    without_ns user
+    set_args "$B" /bin/sh -c 'id -u; readlink /proc/self/ns/user'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "${lines[0]}" 0
+    [ "${lines[1]}" != "$(readlink /proc/self/ns/user)" ]
+}
+
+@test "the program is pid 1, has its host name, and lo is up" {
+    edit_config "$B" '.hostname = "moss"'
+    set_args "$B" /bin/sh -c 'echo $$; hostname; cat /sys/class/net/lo/flags'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "${lines[0]}" 1
+    assert_equal "${lines[1]}" moss
+    assert_equal "${lines[2]}" 0x9
+}
+
+@test "without a pid namespace the program is a process among the caller's, and kill --all says what is missing" {
+    without_ns pid
+    set_args "$B" /bin/sleep 1000
+    edit_config "$B" '(.mounts[] | select(.destination == "/proc")) |= {"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]}'
+    bryo run --detach -b "$B" "$ID" </dev/null
+    run bryo kill --all "$ID" TERM
+    assert_status 1
+    assert_output "no pid namespace of its own"
+    bryo delete --force "$ID"
+}
+
+@test "namespaces of another container are joined by path" {
+    set_args "$B" /bin/sleep 1000
+    bryo run --detach -b "$B" "$ID" </dev/null
+    local pid
+    pid=$(bryo state "$ID" | jq .pid)
+    cp -r "$B" "$TMP/second"
+    edit_config "$TMP/second" "del(.hostname) | .linux.namespaces |= map(if .type == \"mount\" then . else .path = \"/proc/$pid/ns/\" + ({\"network\": \"net\"}[.type] // .type) end)"
+    set_args "$TMP/second" /bin/sh -c 'for n in user pid net ipc uts; do readlink /proc/self/ns/$n; done; ls /proc/1/root >/dev/null && echo sees pid 1'
+    run bryo run -b "$TMP/second" "$ID-2"
+    assert_status 0
+    local n i=0
+    for n in user pid net ipc uts; do
+        assert_equal "${lines[$i]}" "$(readlink "/proc/$pid/ns/$n")"
+        i=$((i + 1))
+    done
+    bryo delete --force "$ID"
+}
+
+@test "a path that is no namespace, or one of another kind" {
+    edit_config "$B" '(.linux.namespaces[] | select(.type == "ipc")) |= {"type": "ipc", "path": "/etc/passwd"}'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output /etc/passwd
+    edit_config "$B" '(.linux.namespaces[] | select(.type == "ipc")) |= {"type": "ipc", "path": "/proc/self/ns/uts"}'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output "/proc/self/ns/uts"
+    edit_config "$B" '(.linux.namespaces[] | select(.type == "ipc")) |= {"type": "ipc", "path": "/proc/self/ns/nothing"}'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output "no such file or directory"
+    [ ! -e "$BRYO_ROOT/$ID" ]
+}
+
+@test "a time namespace with offsets" {
+    [ -e /proc/self/ns/time ] || skip "this kernel has no time namespaces"
+    edit_config "$B" '.linux.namespaces += [{"type": "time"}] | .linux.timeOffsets = {"boottime": {"secs": 1000000}, "monotonic": {"secs": 500000, "nanosecs": 1}}'
+    set_args "$B" /bin/sh -c 'cut -d. -f1 /proc/uptime; cat /proc/self/timens_offsets'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    [ "${lines[0]}" -ge 1000000 ]
+    [[ ${lines[1]} =~ ^monotonic\ +500000\ +1$ ]]
+}
+
+@test "the id map of config.json is the one that is there" {
+    skip_if_root
+    edit_config "$B" ".linux.uidMappings = [{\"containerID\": 0, \"hostID\": $(id -u), \"size\": 1}] | .linux.gidMappings = [{\"containerID\": 0, \"hostID\": $(id -g), \"size\": 1}] | del(.mounts[].options[]? | select(startswith(\"gid=\")))"
+    set_args "$B" /bin/sh -c 'cat /proc/self/uid_map'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    [[ $output =~ ^\ *0\ +$(id -u)\ +1$ ]]
+}
+
+@test "subordinate ids are mapped behind one's own" {
+    skip_if_root
+    skip_without_subids
+    set_args "$B" /bin/sh -c 'cat /proc/self/uid_map; touch /tmp/x; chown 1000:1000 /tmp/x; stat -c %u:%g /tmp/x'
+    edit_config "$B" '.mounts += [{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"}] | .process.capabilities |= map_values(. + ["CAP_CHOWN"])'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    [[ ${lines[0]} =~ ^\ *0\ +$(id -u)\ +1$ ]]
+    [[ ${lines[1]} =~ ^\ *1\ + ]]
+    assert_equal "${lines[-1]}" 1000:1000
+}
+
+@test "ids that the caller does not have are refused before anything is made" {
+    skip_if_root
+    edit_config "$B" '.linux.uidMappings = [{"containerID": 0, "hostID": 0, "size": 65536}] | .linux.gidMappings = [{"containerID": 0, "hostID": 0, "size": 65536}]'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output "linux.uidMappings[0]"
+    [ ! -e "$BRYO_ROOT/$ID" ]
+}
