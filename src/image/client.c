@@ -5,6 +5,7 @@
 #include "image/client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,11 +21,31 @@
 /* No line of the helper is longer: names in messages are cut, so that a longer one is a helper gone wrong. */
 #define LINE_LIMIT 16384
 
+/* The directory of the running program if bryo-image is there as well, as in a build tree. The caller frees;
+ * NULL if not. */
+static char *own_directory(void)
+{
+    _cleanup_free_ char *program = calloc(1, PATH_MAX);
+    if (!program || readlink("/proc/self/exe", program, PATH_MAX - 1) <= 0)
+        return NULL;
+    char *slash = strrchr(program, '/');
+    if (!slash || program[0] != '/')
+        return NULL;
+    *slash = '\0';
+    _cleanup_free_ char *helper = str_printf("%s/%s", program, IMAGE_HELPER_NAME);
+    return helper && access(helper, X_OK) == 0 ? TAKE_PTR(program) : NULL;
+}
+
 int image_helper_path(char **path, struct error *err)
 {
     const char *dir = getenv("BRYO_HELPER_DIR");
-    _cleanup_free_ char *found =
-        str_printf("%s/%s", str_empty(dir) || dir[0] != '/' ? BRYO_HELPER_DIR : dir, IMAGE_HELPER_NAME);
+    bool given = dir && dir[0] == '/';
+    _cleanup_free_ char *own = given ? NULL : own_directory();
+    _cleanup_free_ char *found = str_printf("%s/%s",
+                                            given ? dir
+                                            : own ? own
+                                                  : BRYO_HELPER_DIR,
+                                            IMAGE_HELPER_NAME);
 
     if (!found)
         return error_oom(err);

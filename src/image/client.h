@@ -29,15 +29,15 @@ struct image_events {
     void (*progress)(void *data, uint64_t read, uint64_t total, uint64_t entries);
     /* A warning for the user: one line without a newline, safe to print. */
     void (*warn)(void *data, const char *text);
-    /* Called before each blocking read of @status_fd: may poll it together with what else the caller waits for
-     * (signals), and returns when @status_fd has something to say. */
+    /* Called before each blocking read of @status_fd: may poll it together with what else the caller waits
+     * for (signals), and returns when @status_fd has something to say. */
     void (*wait)(void *data, int status_fd);
     void *data; /* handed to all of them */
 };
 
-/* The absolute path of bryo-image: below $BRYO_HELPER_DIR if that is set (a build tree), else where it is
- * installed. The caller frees *path. -ENOENT, with a hint, if it is not there or not executable (bryo was
- * built without libarchive). */
+/* The absolute path of bryo-image: below $BRYO_HELPER_DIR if that is set, else beside the running program (a
+ * build tree), else where it is installed. The caller frees *path. -ENOENT, with a hint, if it is not there
+ * or not executable (bryo was built without libarchive). */
 int image_helper_path(char **path, struct error *err);
 
 /* The argument vector of `bryo-image unpack`: @helper its path, @name what messages call the archive, the
