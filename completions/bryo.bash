@@ -38,6 +38,8 @@ _bryo()
         [list]='-q --quiet -f --format -h --help'
         [spec]='-b --bundle --rootless -h --help'
         [features]='-h --help'
+        [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --cap-add --cap-drop --seccomp --no-new-privs --net --name --keep --entry -i --interactive -t --tty --max-size -h --help'
+        [unpack]='--max-size -h --help'
         [help]='-h --help'
     )
     # What follows an option: a kind (:dir, :file, : for anything) and words.
@@ -68,6 +70,25 @@ _bryo()
         ['list --format']=': table json'
         ['spec -b']=':dir'
         ['spec --bundle']=':dir'
+        ['sandbox -e']=':'
+        ['sandbox --env']=':'
+        ['sandbox --env-file']=':file'
+        ['sandbox -w']=':dir'
+        ['sandbox --cwd']=':dir'
+        ['sandbox -u']=':'
+        ['sandbox --user']=':'
+        ['sandbox --hostname']=':'
+        ['sandbox -v']=':file'
+        ['sandbox --bind']=':file'
+        ['sandbox --tmpfs']=':'
+        ['sandbox --cap-add']=':'
+        ['sandbox --cap-drop']=':'
+        ['sandbox --seccomp']=':file default unconfined'
+        ['sandbox --net']=': none host'
+        ['sandbox --name']=':'
+        ['sandbox --entry']=':'
+        ['sandbox --max-size']=':'
+        ['unpack --max-size']=':'
     )
     local -A operands=(
         [create]=':'
@@ -79,6 +100,8 @@ _bryo()
         [list]=''
         [spec]=''
         [features]=''
+        [sandbox]=':file'
+        [unpack]=':file :dir'
         [help]=':verb'
     )
     local words=() word glue='' i
@@ -124,14 +147,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state kill delete run list spec features help'
+        _bryo_reply "$cur" : 'create start state kill delete run list spec features sandbox unpack help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state kill delete run list spec features help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state kill delete run list spec features sandbox unpack help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi
