@@ -362,3 +362,27 @@ three"
     assert_equal "$(tail -n 1 "$TMP/log" | jq -r '.level + ": " + .msg')" 'error: container "nobody" does not exist'
     [[ $(tail -n 1 "$TMP/log" | jq -r .time) =~ ^20[0-9-]+T ]]
 }
+
+@test "create, start, run and delete killed at any moment: delete --force removes the rest" {
+    set_args "$B" /bin/sleep 1000
+    local i id pid verb
+    for i in $(seq 60); do
+        id=$ID-$i
+        verb=(create -b "$B" "$id")
+        case $((i % 4)) in
+            1) verb=(run --detach -b "$B" "$id") ;;
+            2) bryo create -b "$B" "$id" && verb=(start "$id") ;;
+            3) bryo create -b "$B" "$id" && verb=(delete --force "$id") ;;
+        esac
+        "$BRYO" --root "$BRYO_ROOT" "${verb[@]}" </dev/null >/dev/null 2>&1 &
+        pid=$!
+        sleep "0.00$((RANDOM % 10))$((RANDOM % 10))"
+        kill -KILL $pid 2>/dev/null || true
+        wait $pid 2>/dev/null || true
+        run bryo state "$id"
+        [ "$status" -eq 0 ] || assert_output "$id"
+        run bryo delete --force "$id"
+        assert_status 0
+        [ ! -e "$BRYO_ROOT/$id" ]
+    done
+}
