@@ -2,9 +2,9 @@
  * config.json of the OCI runtime specification 1.3 as C types.
  * https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md and config-linux.md
  *
- * Every property of the specification that a Linux runtime can meet has its member here, filled and checked by
- * the tables of oci/schema_*.c. Properties of other platforms (solaris, windows, vm, zos, freebsd) and unknown
- * ones are ignored, as the specification asks.
+ * Every property of the specification that a Linux runtime can meet has its member here, filled and checked
+ * by the tables of oci/schema_*.c. Properties of other platforms (solaris, windows, vm, zos, freebsd) and
+ * unknown ones are ignored, as the specification asks.
  *
  * Strings are owned by the struct; an absent string is NULL, an absent list NULL with count 0. What the
  * specification lets be absent with a meaning of its own is an `opt_*` or a pointer.
@@ -18,17 +18,45 @@
 
 #include "base/error.h"
 
-struct opt_bool { bool set; bool value; };
-struct opt_u32 { bool set; uint32_t value; };
-struct opt_u64 { bool set; uint64_t value; };
-struct opt_i64 { bool set; int64_t value; };
+struct opt_bool {
+    bool set;
+    bool value;
+};
+struct opt_u32 {
+    bool set;
+    uint32_t value;
+};
+struct opt_u64 {
+    bool set;
+    uint64_t value;
+};
+struct opt_i64 {
+    bool set;
+    int64_t value;
+};
 
-struct oci_pair { char *key; char *value; };
-struct oci_map { struct oci_pair *items; size_t count; };
-struct oci_u32_list { uint32_t *items; size_t count; };
+struct oci_pair {
+    char *key;
+    char *value;
+};
+struct oci_map {
+    struct oci_pair *items;
+    size_t count;
+};
+struct oci_u32_list {
+    uint32_t *items;
+    size_t count;
+};
 
-struct oci_id_map { uint32_t container_id; uint32_t host_id; uint32_t size; };
-struct oci_id_map_list { struct oci_id_map *items; size_t count; };
+struct oci_id_map {
+    uint32_t container_id;
+    uint32_t host_id;
+    uint32_t size;
+};
+struct oci_id_map_list {
+    struct oci_id_map *items;
+    size_t count;
+};
 
 /* process */
 struct oci_user {
@@ -39,8 +67,15 @@ struct oci_user {
     char *username; /* of no meaning on Linux */
 };
 
-struct oci_rlimit { int resource; uint64_t soft; uint64_t hard; }; /* resource: RLIMIT_* number */
-struct oci_rlimit_list { struct oci_rlimit *items; size_t count; };
+struct oci_rlimit {
+    int resource;
+    uint64_t soft;
+    uint64_t hard;
+}; /* resource: RLIMIT_* number */
+struct oci_rlimit_list {
+    struct oci_rlimit *items;
+    size_t count;
+};
 
 /* Bit N is capability number N. `set` tells an absent list from an empty one. */
 struct oci_capabilities {
@@ -49,7 +84,8 @@ struct oci_capabilities {
     struct opt_u64 effective;
     struct opt_u64 inheritable;
     struct opt_u64 ambient;
-    char **unknown; /* names this kernel or bryo does not know, e.g. "CAP_FUTURE": warned about, not granted */
+    char *
+        *unknown; /* names this kernel or bryo does not know, e.g. "CAP_FUTURE": warned about, not granted */
 };
 
 struct oci_scheduler {
@@ -62,9 +98,18 @@ struct oci_scheduler {
     uint64_t period;
 };
 
-struct oci_io_priority { int class; int32_t priority; }; /* class: IOPRIO_CLASS_* number */
-struct oci_console_size { uint64_t height; uint64_t width; };
-struct oci_cpu_affinity { char *initial; char *final; };
+struct oci_io_priority {
+    int class;
+    int32_t priority;
+}; /* class: IOPRIO_CLASS_* number */
+struct oci_console_size {
+    uint64_t height;
+    uint64_t width;
+};
+struct oci_cpu_affinity {
+    char *initial;
+    char *final;
+};
 
 struct oci_process {
     bool terminal;
@@ -85,7 +130,10 @@ struct oci_process {
 };
 
 /* root, mounts, hooks */
-struct oci_root { char *path; bool readonly; };
+struct oci_root {
+    char *path;
+    bool readonly;
+};
 
 struct oci_mount {
     char *destination;
@@ -95,7 +143,10 @@ struct oci_mount {
     struct oci_id_map_list uid_mappings;
     struct oci_id_map_list gid_mappings;
 };
-struct oci_mount_list { struct oci_mount *items; size_t count; };
+struct oci_mount_list {
+    struct oci_mount *items;
+    size_t count;
+};
 
 struct oci_hook {
     char *path;
@@ -103,7 +154,10 @@ struct oci_hook {
     char **env;
     struct opt_i64 timeout; /* seconds, at least 1 */
 };
-struct oci_hook_list { struct oci_hook *items; size_t count; };
+struct oci_hook_list {
+    struct oci_hook *items;
+    size_t count;
+};
 
 struct oci_hooks {
     struct oci_hook_list prestart;
@@ -126,8 +180,14 @@ enum oci_namespace_type {
     OCI_NS_TIME,
     OCI_NS_COUNT,
 };
-struct oci_namespace { int type; char *path; }; /* type: enum oci_namespace_type; path NULL: a new one */
-struct oci_namespace_list { struct oci_namespace *items; size_t count; };
+struct oci_namespace {
+    int type;
+    char *path;
+}; /* type: enum oci_namespace_type; path NULL: a new one */
+struct oci_namespace_list {
+    struct oci_namespace *items;
+    size_t count;
+};
 
 struct oci_device {
     char type; /* 'c' 'b' 'u' 'p' */
@@ -138,16 +198,39 @@ struct oci_device {
     struct opt_u32 uid;
     struct opt_u32 gid;
 };
-struct oci_device_list { struct oci_device *items; size_t count; };
+struct oci_device_list {
+    struct oci_device *items;
+    size_t count;
+};
 
-struct oci_net_device { char *host_name; char *name; };
-struct oci_net_device_list { struct oci_net_device *items; size_t count; };
+struct oci_net_device {
+    char *host_name;
+    char *name;
+};
+struct oci_net_device_list {
+    struct oci_net_device *items;
+    size_t count;
+};
 
-struct oci_time_offset { int64_t secs; uint32_t nanosecs; };
-struct oci_time_offsets { struct oci_time_offset *boottime; struct oci_time_offset *monotonic; };
+struct oci_time_offset {
+    int64_t secs;
+    uint32_t nanosecs;
+};
+struct oci_time_offsets {
+    struct oci_time_offset *boottime;
+    struct oci_time_offset *monotonic;
+};
 
-struct oci_seccomp_arg { uint32_t index; uint64_t value; uint64_t value_two; int op; }; /* enum scmp_compare */
-struct oci_seccomp_arg_list { struct oci_seccomp_arg *items; size_t count; };
+struct oci_seccomp_arg {
+    uint32_t index;
+    uint64_t value;
+    uint64_t value_two;
+    int op;
+}; /* enum scmp_compare */
+struct oci_seccomp_arg_list {
+    struct oci_seccomp_arg *items;
+    size_t count;
+};
 
 /* Actions, operators, architectures and flags by the numbers of oci/names.h (no libseccomp here). */
 struct oci_seccomp_rule {
@@ -156,7 +239,10 @@ struct oci_seccomp_rule {
     struct opt_u32 errno_ret;
     struct oci_seccomp_arg_list args;
 };
-struct oci_seccomp_rule_list { struct oci_seccomp_rule *items; size_t count; };
+struct oci_seccomp_rule_list {
+    struct oci_seccomp_rule *items;
+    size_t count;
+};
 
 struct oci_seccomp {
     int default_action;
@@ -168,7 +254,10 @@ struct oci_seccomp {
     struct oci_seccomp_rule_list rules;
 };
 
-struct oci_personality { unsigned long domain; char **flags; }; /* domain: PER_LINUX or PER_LINUX32 */
+struct oci_personality {
+    unsigned long domain;
+    char **flags;
+}; /* domain: PER_LINUX or PER_LINUX32 */
 
 struct oci_device_rule {
     bool allow;
@@ -177,7 +266,10 @@ struct oci_device_rule {
     struct opt_i64 minor;
     char *access; /* of r, w, m */
 };
-struct oci_device_rule_list { struct oci_device_rule *items; size_t count; };
+struct oci_device_rule_list {
+    struct oci_device_rule *items;
+    size_t count;
+};
 
 struct oci_memory {
     struct opt_i64 limit, reservation, swap, kernel, kernel_tcp;
@@ -189,23 +281,58 @@ struct oci_cpu {
     struct opt_i64 quota, realtime_runtime, idle;
     char *cpus, *mems;
 };
-struct oci_block_weight { int64_t major, minor; struct opt_u32 weight, leaf_weight; };
-struct oci_block_weight_list { struct oci_block_weight *items; size_t count; };
-struct oci_block_throttle { int64_t major, minor; struct opt_u64 rate; };
-struct oci_block_throttle_list { struct oci_block_throttle *items; size_t count; };
+struct oci_block_weight {
+    int64_t major, minor;
+    struct opt_u32 weight, leaf_weight;
+};
+struct oci_block_weight_list {
+    struct oci_block_weight *items;
+    size_t count;
+};
+struct oci_block_throttle {
+    int64_t major, minor;
+    struct opt_u64 rate;
+};
+struct oci_block_throttle_list {
+    struct oci_block_throttle *items;
+    size_t count;
+};
 struct oci_block_io {
     struct opt_u32 weight, leaf_weight;
     struct oci_block_weight_list weight_device;
     struct oci_block_throttle_list read_bps, write_bps, read_iops, write_iops;
 };
-struct oci_hugepage_limit { char *page_size; uint64_t limit; };
-struct oci_hugepage_limit_list { struct oci_hugepage_limit *items; size_t count; };
-struct oci_net_priority { char *name; uint32_t priority; };
-struct oci_net_priority_list { struct oci_net_priority *items; size_t count; };
-struct oci_network_class { struct opt_u32 class_id; struct oci_net_priority_list priorities; };
-struct oci_rdma { char *device; struct opt_u32 hca_handles, hca_objects; };
-struct oci_rdma_list { struct oci_rdma *items; size_t count; };
-struct oci_pids { int64_t limit; };
+struct oci_hugepage_limit {
+    char *page_size;
+    uint64_t limit;
+};
+struct oci_hugepage_limit_list {
+    struct oci_hugepage_limit *items;
+    size_t count;
+};
+struct oci_net_priority {
+    char *name;
+    uint32_t priority;
+};
+struct oci_net_priority_list {
+    struct oci_net_priority *items;
+    size_t count;
+};
+struct oci_network_class {
+    struct opt_u32 class_id;
+    struct oci_net_priority_list priorities;
+};
+struct oci_rdma {
+    char *device;
+    struct opt_u32 hca_handles, hca_objects;
+};
+struct oci_rdma_list {
+    struct oci_rdma *items;
+    size_t count;
+};
+struct oci_pids {
+    int64_t limit;
+};
 
 struct oci_resources {
     struct oci_device_rule_list devices;
@@ -227,7 +354,11 @@ struct oci_intel_rdt {
     struct opt_bool enable_monitoring;
 };
 
-struct oci_memory_policy { int mode; char *nodes; uint32_t flags; }; /* MPOL_* numbers and MPOL_F_* bits */
+struct oci_memory_policy {
+    int mode;
+    char *nodes;
+    uint32_t flags;
+}; /* MPOL_* numbers and MPOL_F_* bits */
 
 struct oci_linux {
     struct oci_namespace_list namespaces;
@@ -253,7 +384,7 @@ struct oci_config {
     char *oci_version;
     char *hostname;
     char *domainname;
-    struct oci_root *root;       /* NULL: absent */
+    struct oci_root *root;       /* never NULL in what oci_config_parse returns */
     struct oci_process *process; /* NULL: absent (create works, start does not) */
     struct oci_mount_list mounts;
     struct oci_hooks hooks;
@@ -261,22 +392,33 @@ struct oci_config {
     struct oci_linux linux_; /* absent: all empty */
 };
 
-/* Parses and checks a whole config.json: types, ranges, required members, enumerations, and what holds between
- * members (a namespace type twice, mappings without a user namespace, hostname without a uts namespace …).
- * @json stays the caller's. On success the caller frees *out with oci_config_free. Returns 0, -EINVAL, -ENOMEM
- * or -ENOTSUP (a property that is understood but not carried out by this version, by name). The message carries
- * the JSON path: `process.rlimits[2].soft: expected an unsigned integer, found "many"`. */
+/* Parses and checks a whole config.json: types, ranges, required members, enumerations, and what holds
+ * between members (a namespace type twice, mappings without a user namespace, hostname without a uts
+ * namespace …).
+ * @json stays the caller's. On success the caller frees *out with oci_config_free. Returns 0, -EINVAL,
+ * -ENOMEM or -ENOTSUP (a property that is understood but not carried out by this version, by name). The
+ * message carries the JSON path: `process.rlimits[2].soft: expected an unsigned integer, found "many"`. */
 int oci_config_parse(const cJSON *json, struct oci_config **out, struct error *err);
 
-/* Reads @name below the directory @dirfd and parses it. */
+/* Reads @name below the directory @dirfd and parses it; messages start with @name. */
 int oci_config_read(int dirfd, const char *name, struct oci_config **out, struct error *err);
+
+/* What depends on how the container will run, and so is not for oci_config_parse: linux.resources.devices.
+ * With
+ * @in_userns (the container's init is in a user namespace, a new one or the caller's) the kernel forbids
+ * mknod and only the devices asked for are bound, so rules that limit devices hold without a cgroup;
+ * otherwise they are refused. Returns 0 or -ENOTSUP with the property's name. */
+int oci_config_check_support(const struct oci_config *config, bool in_userns, struct error *err);
 
 /* Parses a process object (the file of `exec --process`). The caller frees with oci_process_free. */
 int oci_process_parse(const cJSON *json, struct oci_process **out, struct error *err);
 
-/* Parses a seccomp object on its own (`--seccomp FILE`); a file with a whole config.json's shape is refused. The
- * caller frees with oci_seccomp_free. */
+/* Parses a seccomp object on its own (`--seccomp FILE`); a file with a whole config.json's shape is refused.
+ * The caller frees with oci_seccomp_free. */
 int oci_seccomp_parse(const cJSON *json, struct oci_seccomp **out, struct error *err);
+
+/* The JSON of a seccomp object, as linux.seccomp has it. NULL when memory ran out. */
+cJSON *oci_seccomp_to_json(const struct oci_seccomp *seccomp);
 
 void oci_config_free(struct oci_config *config);
 void oci_config_freep(struct oci_config **config);
@@ -285,7 +427,8 @@ void oci_seccomp_free(struct oci_seccomp *seccomp);
 #define _cleanup_config_ __attribute__((cleanup(oci_config_freep)))
 
 /* The namespace entry of @type, or NULL. Points into @config. */
-const struct oci_namespace *oci_config_namespace(const struct oci_config *config, enum oci_namespace_type type);
+const struct oci_namespace *oci_config_namespace(const struct oci_config *config,
+                                                 enum oci_namespace_type type);
 /* Is a new namespace of @type asked for (present without a path)? */
 bool oci_config_new_namespace(const struct oci_config *config, enum oci_namespace_type type);
 /* The value of an annotation, or NULL. */

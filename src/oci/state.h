@@ -1,6 +1,6 @@
 /*
- * What bryo keeps of a container on disk (ROOT/ID/state.json) and what it tells about it (the state of the OCI
- * specification, runtime.md#state).
+ * What bryo keeps of a container on disk (ROOT/ID/state.json) and what it tells about it (the state of the
+ * OCI specification, runtime.md#state).
  */
 #pragma once
 
@@ -23,9 +23,10 @@ struct oci_state {
     char *owner;         /* that user's name, or the number */
     bool detached;       /* init outlives the call that made it */
     bool terminal;
-    char *cleanup_dir;   /* a directory that delete removes (sandbox without --keep); NULL: none */
+    char *cleanup_dir; /* a directory that delete removes (sandbox without --keep); NULL: none */
     struct oci_map annotations;
-    struct oci_hook_list poststart; /* hooks that start and delete run: kept, so that a bundle gone does no harm */
+    struct oci_hook_list
+        poststart; /* hooks that start and delete run: kept, so that a bundle gone does no harm */
     struct oci_hook_list poststop;
     struct oci_id_map_list uid_mappings; /* of the container's user namespace, as written; empty: none */
     struct oci_id_map_list gid_mappings;
@@ -37,7 +38,8 @@ cJSON *oci_state_to_json(const struct oci_state *state);
 
 /* The public form (ociVersion id status pid bundle annotations, then created owner rootfs): given to hooks on
  * stdin and printed by `bryo state`. @status: "creating", "created", "running", "paused" or "stopped". pid is
- * left out (0 for `state`, as runc and crun print it) when the container is stopped. NULL when memory ran out. */
+ * left out (0 for `state`, as runc and crun print it) when the container is stopped. NULL when memory ran
+ * out. */
 cJSON *oci_state_public(const struct oci_state *state, const char *status);
 
 void oci_state_free(struct oci_state *state);

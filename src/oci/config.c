@@ -1,0 +1,147 @@
+/*
+ * config.json and the parts of it that stand alone, from JSON to structs: decode by tables, then check what
+ * holds between members.
+ */
+#include "oci/config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "oci/tables.h"
+
+/* schema_decode reports what is not carried out only when everything else is right, but the checks between
+ * members come after it: a config with both kinds of mistakes is told of the property first, which has to go
+ * anyway. */
+int oci_config_parse(const cJSON *json, struct oci_config **out, struct error *err)
+{
+    _cleanup_config_ struct oci_config *config = NULL;
+    void *decoded = NULL;
+    int r = schema_decode(&schema_oci_config, json, NULL, &decoded, err);
+
+    if (r < 0)
+        return r;
+    config = decoded;
+    r = check_config(config, err);
+    if (r < 0)
+        return r;
+    *out = TAKE_PTR(config);
+    return 0;
+}
+
+int oci_config_read(int dirfd, const char *name, struct oci_config **out, struct error *err)
+{
+    _cleanup_cjson_ cJSON *json = NULL;
+    int r = json_read_file(dirfd, name, &json, err);
+
+    if (r < 0)
+        return r;
+    r = oci_config_parse(json, out, err);
+    if (r < 0)
+        error_prefix(err, "%s", name);
+    return r;
+}
+
+int oci_process_parse(const cJSON *json, struct oci_process **out, struct error *err)
+{
+    void *process = NULL;
+    int r = schema_decode(&schema_oci_process, json, NULL, &process, err);
+
+    if (r == 0)
+        r = check_process(process, "", err);
+    if (r < 0) {
+        oci_process_free(process);
+        return r;
+    }
+    *out = process;
+    return 0;
+}
+
+int oci_seccomp_parse(const cJSON *json, struct oci_seccomp **out, struct error *err)
+{
+    void *seccomp = NULL;
+    int r;
+
+    if (cJSON_GetObjectItemCaseSensitive(json, "ociVersion")) {
+        error_set(err, EINVAL, "the document: expected a seccomp profile, found a whole config.json");
+        error_hint(err,
+                   "the profile is what stands at linux.seccomp: an object with defaultAction and syscalls");
+        return -EINVAL;
+    }
+    r = schema_decode(&schema_oci_seccomp, json, NULL, &seccomp, err);
+    if (r == 0)
+        r = check_seccomp(seccomp, "", err);
+    if (r < 0) {
+        oci_seccomp_free(seccomp);
+        return r;
+    }
+    *out = seccomp;
+    return 0;
+}
+
+cJSON *oci_seccomp_to_json(const struct oci_seccomp *seccomp)
+{
+    return schema_encode(&schema_oci_seccomp, seccomp);
+}
+
+void oci_config_free(struct oci_config *config)
+{
+    schema_free(&schema_oci_config, config);
+}
+
+void oci_config_freep(struct oci_config **config)
+{
+    oci_config_free(*config);
+    *config = NULL;
+}
+
+void oci_process_free(struct oci_process *process)
+{
+    schema_free(&schema_oci_process, process);
+}
+
+void oci_seccomp_free(struct oci_seccomp *seccomp)
+{
+    schema_free(&schema_oci_seccomp, seccomp);
+}
+
+const struct oci_namespace *oci_config_namespace(const struct oci_config *config,
+                                                 enum oci_namespace_type type)
+{
+    const struct oci_namespace_list *list = &config->linux_.namespaces;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].type == (int)type)
+            return &list->items[i];
+    return NULL;
+}
+
+bool oci_config_new_namespace(const struct oci_config *config, enum oci_namespace_type type)
+{
+    const struct oci_namespace *ns = oci_config_namespace(config, type);
+
+    return ns && !ns->path;
+}
+
+const char *oci_config_annotation(const struct oci_config *config, const char *key)
+{
+    for (size_t i = 0; i < config->annotations.count; i++)
+        if (strcmp(config->annotations.items[i].key, key) == 0)
+            return config->annotations.items[i].value;
+    return NULL;
+}
+
+int oci_config_check_support(const struct oci_config *config, bool in_userns, struct error *err)
+{
+    const struct oci_resources *resources = config->linux_.resources;
+
+    if (!resources || !resources->devices.count || in_userns)
+        return 0;
+    error_set(err, ENOTSUP,
+              "linux.resources.devices: not supported by this version of bryo without a user namespace");
+    error_hint(
+        err, "add a user namespace to linux.namespaces, where the kernel forbids all devices but those asked "
+             "for, or remove the rules");
+    return -ENOTSUP;
+}
