@@ -12,7 +12,6 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "base/syscalls.h"
 
 int file_read_at(int dirfd, const char *path, size_t max, char **out, size_t *len, struct error *err)
 {
@@ -91,74 +90,6 @@ int mkdir_parents(const char *path, mode_t mode, struct error *err)
         return error_sys(err, errno, "create directory \"%s\"", path);
     if (!S_ISDIR(st.st_mode))
         return error_sys(err, ENOTDIR, "create directory \"%s\"", path);
-    return 0;
-}
-
-/* Opens a directory without following its last component and without crossing a mount. */
-static int open_for_removal(int dirfd, const char *name)
-{
-    struct open_how how = {
-        .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
-        .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
-    };
-    int fd = sys_openat2(dirfd, name, &how);
-
-    return fd < 0 ? -errno : fd;
-}
-
-/* Removes what @fd (consumed) holds. Depth is bounded by the tree; directories are chmod'ed where a mode
- * without write or search bits of our own would stop us. */
-static void remove_content(int fd, int *first)
-{
-    _cleanup_closedir_ DIR *dir = fdopendir(fd);
-
-    if (!dir) {
-        if (!*first)
-            *first = -errno;
-        close(fd);
-        return;
-    }
-    for (struct dirent *e; (e = readdir(dir));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        int here = dirfd(dir);
-        if (e->d_type != DT_DIR && unlinkat(here, e->d_name, 0) == 0)
-            continue;
-        if (e->d_type != DT_DIR && errno != EISDIR && errno != EPERM && errno != EACCES) {
-            if (errno != ENOENT && !*first)
-                *first = -errno;
-            continue;
-        }
-        int sub = open_for_removal(here, e->d_name);
-        if (sub == -EACCES && fchmodat(here, e->d_name, 0700, 0) == 0)
-            sub = open_for_removal(here, e->d_name);
-        if (sub >= 0) {
-            (void)fchmod(sub, 0700);
-            remove_content(sub, first);
-        }
-        if (unlinkat(here, e->d_name, sub == -ENOTDIR ? 0 : AT_REMOVEDIR) < 0 && errno != ENOENT && !*first)
-            *first = -errno;
-    }
-}
-
-int remove_tree_at(int dirfd, const char *name, struct error *err)
-{
-    int first = 0, fd = open_for_removal(dirfd, name);
-
-    if (fd == -ENOENT)
-        return 0;
-    if (fd == -ENOTDIR || fd == -ELOOP) {
-        if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-            return 0;
-        return error_sys(err, errno, "remove \"%s\"", name);
-    }
-    if (fd < 0)
-        return error_sys(err, -fd, "remove \"%s\"", name);
-    remove_content(fd, &first);
-    if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT && !first)
-        first = -errno;
-    if (first)
-        return error_sys(err, -first, "remove directory \"%s\"", name);
     return 0;
 }
 

@@ -29,6 +29,10 @@ int mkdir_parents(const char *path, mode_t mode, struct error *err);
  * reported, the rest still removed. */
 int remove_tree_at(int dirfd, const char *name, struct error *err);
 
+/* Removes what the directory @fd (open for reading, not consumed) holds, and leaves the directory itself: see
+ * remove_tree_at. */
+int remove_content_at(int fd, struct error *err);
+
 /* The absolute form of @path: itself if absolute, else below the current directory; "." and ".." are kept.
  * The caller frees; NULL with errno set on failure. */
 char *path_absolute(const char *path);

@@ -51,6 +51,12 @@
 #ifndef MNT_DETACH
 #define MNT_DETACH 2
 #endif
+/* landlock(7), Linux 5.13: the same numbers on every architecture. */
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_add_rule       445
+#define SYS_landlock_restrict_self  446
+#endif
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
@@ -121,6 +127,18 @@ static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
 static inline int sys_execveat(int dirfd, const char *path, char *const *argv, char *const *env, int flags)
 {
     return (int)syscall(SYS_execveat, dirfd, path, argv, env, flags);
+}
+static inline int sys_landlock_create_ruleset(const void *attr, size_t size, unsigned flags)
+{
+    return (int)syscall(SYS_landlock_create_ruleset, attr, size, flags);
+}
+static inline int sys_landlock_add_rule(int ruleset, int type, const void *attr, unsigned flags)
+{
+    return (int)syscall(SYS_landlock_add_rule, ruleset, type, attr, flags);
+}
+static inline int sys_landlock_restrict_self(int ruleset, unsigned flags)
+{
+    return (int)syscall(SYS_landlock_restrict_self, ruleset, flags);
 }
 static inline long sys_keyctl(int op, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
