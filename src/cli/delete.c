@@ -4,6 +4,7 @@
 #include "cli/match.h"
 #include "cli/verbs.h"
 #include "container/container.h"
+#include "sandbox/sandbox.h"
 
 struct delete_options {
     bool force;
@@ -30,9 +31,12 @@ static int run(const struct invocation *inv, struct error *err)
 {
     struct delete_options o = *(const struct delete_options *)inv->options;
 
-    if (o.regex)
-        return match_each(inv->rt, inv->args[0], o.force, delete_one, &o, err);
-    return delete_one(inv->rt, inv->args[0], &o, err);
+    int r = o.regex ? match_each(inv->rt, inv->args[0], o.force, delete_one, &o, err)
+                    : delete_one(inv->rt, inv->args[0], &o, err);
+    /* A sandbox that was killed while it unpacked its image has files but no state yet. */
+    if (o.force)
+        sandbox_sweep();
+    return r;
 }
 
 const struct verb cli_delete = {

@@ -23,20 +23,23 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "sandbox/sandbox.h"
+#include "userns/idmap.h"
 #include "userns/remove.h"
 
 #define KEEP_FILE "keep"
 #define SWEEP_MAX 64 /* in one go */
 
-/* The path of the cache; makes nothing. The caller frees; NULL with errno ENOENT if there is no home. */
-static char *cache_path(void)
+/* The path of the cache; makes nothing. The caller frees; NULL with errno ENOENT if there is no home. @ask:
+ * look into the user database if the environment does not say, which loads what libc has for that. */
+static char *cache_path(bool ask)
 {
     const char *xdg = getenv("XDG_CACHE_HOME");
     if (xdg && xdg[0] == '/')
         return str_printf("%s/bryo/sandbox", xdg);
     const char *home = getenv("HOME");
     if (!home || home[0] != '/') {
-        const struct passwd *pw = getpwuid(geteuid());
+        const struct passwd *pw = ask ? getpwuid(geteuid()) : NULL;
         home = pw && pw->pw_dir && pw->pw_dir[0] == '/' ? pw->pw_dir : NULL;
     }
     if (home)
@@ -54,7 +57,7 @@ static int hint_cache(struct error *err, int r)
 
 int run_dir_make(const char *name, struct run_dir *dir, struct error *err)
 {
-    _cleanup_free_ char *cache = cache_path();
+    _cleanup_free_ char *cache = cache_path(true);
     if (!cache && errno == ENOENT)
         return hint_cache(err, error_set(err, ENOENT,
                                          "find the cache directory: neither HOME nor XDG_CACHE_HOME "
@@ -126,9 +129,9 @@ static int claim(int cache_fd, const char *name)
     return fd;
 }
 
-void run_dirs_sweep(const struct idmap *map)
+void sandbox_sweep(void)
 {
-    _cleanup_free_ char *cache = cache_path();
+    _cleanup_free_ char *cache = cache_path(false);
     if (!cache)
         return;
     _cleanup_closedir_ DIR *list = opendir(cache);
@@ -148,9 +151,12 @@ void run_dirs_sweep(const struct idmap *map)
         n++;
     }
     (void)flock(dirfd(list), LOCK_UN);
+    _cleanup_idmap_ struct idmap map = {0};
+    if (n > 0)
+        (void)idmap_default(&map, NULL, NULL);
     for (size_t i = 0; i < n; i++) {
         if (litter[i].path)
-            (void)tree_remove_mapped(map, litter[i].path, NULL);
+            (void)tree_remove_mapped(&map, litter[i].path, NULL);
         free(litter[i].path);
         close(litter[i].fd);
     }

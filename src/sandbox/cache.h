@@ -5,7 +5,6 @@
 #pragma once
 
 #include "base/error.h"
-#include "userns/idmap.h"
 
 /* One sandbox's directory, mode 0700: config.json, files to bind, rootfs/ if it was unpacked. */
 struct run_dir {
@@ -23,7 +22,3 @@ int run_dir_keep(const struct run_dir *dir, const char *state_dir, struct error 
 
 void run_dir_close(struct run_dir *dir);
 #define _cleanup_run_dir_ __attribute__((cleanup(run_dir_close)))
-
-/* Removes what killed sandboxes left in the cache: directories that nobody has locked and that are not kept.
- * Failures are passed over: the next call tries again. */
-void run_dirs_sweep(const struct idmap *map);

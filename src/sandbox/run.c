@@ -281,7 +281,7 @@ static int make_and_run(struct sandbox *s, const struct image_events *events, in
         if (tree_remove_mapped(&s->map, s->dir.path, &cleanup) < 0)
             log_warn_error(s->rt->log, &cleanup);
     }
-    run_dirs_sweep(&s->map);
+    sandbox_sweep();
     return r;
 }
 

@@ -49,3 +49,7 @@ int sandbox_run(const struct runtime *rt, const struct sandbox_options *options,
  * be an empty directory; a failure leaves it as it was. @max_size as in struct sandbox_options. */
 int sandbox_make_bundle(const struct runtime *rt, const char *image, const char *bundle, uint64_t max_size,
                         const struct image_events *events, struct error *err);
+
+/* Removes what killed sandboxes left in the caller's cache: directories that nobody has locked and whose
+ * container is gone. Failures are passed over: the next call tries again. */
+void sandbox_sweep(void);
