@@ -150,7 +150,7 @@ static const struct cause {
     {EACCES, always, "a security module (SELinux, AppArmor) forbids it",
      "look for the denial in the audit log: sudo ausearch -m avc -ts recent, or sudo dmesg | grep -i denied"},
     {EPERM, always, "a security module or a filter outside forbids it, or bryo runs in a chroot",
-     "run `bryo check`, and look for a denial: sudo dmesg | grep -i denied"},
+     "look for a denial in the log (sudo dmesg | grep -i denied), and run bryo outside of a chroot"},
     {EAGAIN, always, "the limit of processes is reached", "ulimit -u, and pids.max of the cgroup"},
 };
 

@@ -1,0 +1,229 @@
+/*
+ * The doctor's rows about what surrounds the caller: directories, cgroups, the bus, devices, bryo's own
+ * helper.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "image/client.h"
+#include "sandbox/check_internal.h"
+
+/* What this version does not use is never more than CHECK_INFO when it is missing. */
+#define CGROUP_ROOT "/sys/fs/cgroup"
+#define LIMITS      "no limits of memory, cpu and processes for containers (this version of bryo sets none yet)"
+#define BUS         "no cgroups made by systemd (this version of bryo asks for none yet)"
+
+void check_image_helper(struct check_context *c, struct check_row *row)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_free_ char *path = NULL;
+
+    (void)c;
+    if (image_helper_path(&path, &err) == 0)
+        check_set(row, CHECK_OK, "%s", path);
+    else
+        check_set_error(row, CHECK_WARN,
+                        "`bryo sandbox` and `bryo unpack` take directories only, no archives", &err);
+}
+
+void check_runtime_dir(struct check_context *c, struct check_row *row)
+{
+    const char *dir = getenv("XDG_RUNTIME_DIR");
+    const char *user = subid_user_name(&c->lookup);
+    struct stat st;
+
+    if (str_empty(dir)) {
+        if (c->root) {
+            check_set(row, CHECK_OK, "/run/bryo is used");
+            return;
+        }
+        check_set(row, CHECK_WARN, "XDG_RUNTIME_DIR is not set");
+    } else if (stat(dir, &st) < 0) {
+        check_set(row, CHECK_WARN, "XDG_RUNTIME_DIR names \"%s\": %s", dir, errno_name(errno));
+    } else if (!S_ISDIR(st.st_mode) || st.st_uid != c->uid) {
+        check_set(row, CHECK_WARN,
+                  "XDG_RUNTIME_DIR names \"%s\", which is not a directory of uid %u (su and sudo keep "
+                  "the old user's)",
+                  dir, (unsigned)c->uid);
+    } else if (st.st_mode & 077) {
+        check_set(row, CHECK_WARN, "\"%s\" has mode %04o: others may look into it", dir,
+                  (unsigned)(st.st_mode & 07777));
+        check_mend(row, "others may see the states of containers", "chmod 0700 \"%s\"", dir);
+        return;
+    } else {
+        check_set(row, CHECK_OK, "%s", dir);
+        return;
+    }
+    check_mend(row, "the states of containers are kept in a private directory of /run/user or /tmp instead",
+               "log in as the user (ssh, machinectl shell) rather than with su or sudo, or: sudo loginctl "
+               "enable-linger "
+               "%s && export XDG_RUNTIME_DIR=/run/user/%u",
+               user ? user : "\"$(id -un)\"", (unsigned)c->uid);
+}
+
+/* The path behind "0::" in /proc/self/cgroup, or NULL. */
+static char *own_cgroup(void)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (file_read_at(AT_FDCWD, "/proc/self/cgroup", 64 << 10, &text, NULL, NULL) < 0)
+        return NULL;
+    for (char *p = text; p; p = strchr(p, '\n')) {
+        p += *p == '\n';
+        if (strncmp(p, "0::", 3) == 0)
+            return strndup(p + 3, strcspn(p + 3, "\n"));
+    }
+    return NULL;
+}
+
+/* May we make cgroups below @dir and move processes there? */
+static bool is_delegated(const char *dir)
+{
+    _cleanup_free_ char *procs = str_printf("%s/cgroup.procs", dir);
+
+    return procs && access(dir, W_OK) == 0 && access(procs, W_OK) == 0;
+}
+
+/* Which of the controllers that limits need are missing in "cpu memory pids …"? Appends them to @out. */
+static void missing_controllers(const char *list, struct strbuf *out)
+{
+    static const char *const wanted[] = {"cpu", "memory", "pids"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        size_t len = strlen(wanted[i]);
+        bool found = false;
+        for (const char *p = list; *p && !found;) {
+            size_t n = strcspn(p, " \n");
+            found = n == len && strncmp(p, wanted[i], n) == 0;
+            p += n;
+            p += strspn(p, " \n");
+        }
+        if (!found)
+            strbuf_addf(out, "%s%s", out->len ? ", " : "", wanted[i]);
+    }
+}
+
+static void describe_controllers(struct check_row *row, const char *dir)
+{
+    _cleanup_free_ char *file = str_printf("%s/cgroup.controllers", dir), *list = NULL;
+    _cleanup_strbuf_ struct strbuf missing = {0};
+
+    if (!file || file_read_at(AT_FDCWD, file, 4096, &list, NULL, NULL) < 0) {
+        check_set(row, CHECK_INFO, "\"%s/cgroup.controllers\" cannot be read", dir);
+        return;
+    }
+    list[strcspn(list, "\n")] = '\0';
+    missing_controllers(list, &missing);
+    check_set(row, missing.len ? CHECK_INFO : CHECK_OK, "version 2, \"%s\" is delegated with: %s%s%s", dir,
+              *list ? list : "no controllers", missing.len ? "; missing: " : "",
+              missing.len ? missing.data : "");
+    if (missing.len)
+        check_mend(row, LIMITS,
+                   "sudo mkdir -p /etc/systemd/system/user@.service.d\n"
+                   "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | sudo tee "
+                   "/etc/systemd/system/user@.service.d/delegate.conf\n"
+                   "sudo systemctl daemon-reload, then log in anew");
+}
+
+void check_cgroup(struct check_context *c, struct check_row *row)
+{
+    struct statfs fs;
+
+    if (statfs(CGROUP_ROOT, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC) {
+        check_set(row, CHECK_INFO, "version 2 is not mounted at " CGROUP_ROOT);
+        check_mend(row, LIMITS, "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line");
+        return;
+    }
+    _cleanup_free_ char *own = own_cgroup();
+    _cleanup_free_ char *dir = own ? str_printf(CGROUP_ROOT "%s", strcmp(own, "/") == 0 ? "" : own) : NULL;
+    /* A login session is not delegated itself; the user's service manager beside it is. */
+    _cleanup_free_ char *manager = str_printf(CGROUP_ROOT "/user.slice/user-%u.slice/user@%u.service",
+                                              (unsigned)c->uid, (unsigned)c->uid);
+    if (dir && is_delegated(dir)) {
+        describe_controllers(row, dir);
+    } else if (manager && is_delegated(manager)) {
+        describe_controllers(row, manager);
+    } else {
+        const char *user = subid_user_name(&c->lookup);
+        check_set(row, CHECK_INFO,
+                  "version 2, but no cgroup is delegated to this user (the own one is \"%s\")",
+                  own ? own : "unknown");
+        check_mend(row, LIMITS,
+                   "sudo loginctl enable-linger %s, or start bryo with: systemd-run --user --scope -p "
+                   "Delegate=yes -- bryo …",
+                   user ? user : "\"$(id -un)\"");
+    }
+}
+
+void check_bus(struct check_context *c, struct check_row *row)
+{
+    const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    _cleanup_free_ char *path = NULL;
+
+    if (c->root)
+        path = strdup("/run/dbus/system_bus_socket");
+    else if (address && str_starts(address, "unix:path="))
+        path = strndup(address + 10, strcspn(address + 10, ",;"));
+    else if (!str_empty(runtime))
+        path = str_printf("%s/bus", runtime);
+    else
+        path = str_printf("/run/user/%u/bus", (unsigned)c->uid);
+    if (!path)
+        return;
+    _cleanup_close_ int fd = unix_connect(path, SOCK_STREAM);
+    if (fd >= 0) {
+        check_set(row, CHECK_OK, "%s", path);
+        return;
+    }
+    const char *user = subid_user_name(&c->lookup);
+    check_set(row, CHECK_INFO, "no answer at \"%s\" (%s)", path, errno_name(-fd));
+    if (c->root)
+        check_mend(row, BUS, "sudo systemctl start dbus.socket (Debian: sudo apt-get install dbus)");
+    else
+        check_mend(
+            row, BUS,
+            "sudo apt-get install dbus-user-session && sudo loginctl enable-linger %s, then log in anew",
+            user ? user : "\"$(id -un)\"");
+}
+
+/* Opens a device for reading and writing, as its user would. */
+static bool try_device(struct check_row *row, const char *path)
+{
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+    if (fd >= 0)
+        check_set(row, CHECK_OK, "opened for reading and writing");
+    else
+        check_set(row, CHECK_INFO, "cannot be opened (%s)", errno_name(errno));
+    return fd >= 0;
+}
+
+void check_tun(struct check_context *c, struct check_row *row)
+{
+    (void)c;
+    if (!try_device(row, "/dev/net/tun"))
+        check_mend(row,
+                   "no tunnels made by programs in containers (this version of bryo itself needs none yet)",
+                   "sudo modprobe tun && sudo chmod 0666 /dev/net/tun");
+}
+
+void check_fuse(struct check_context *c, struct check_row *row)
+{
+    (void)c;
+    if (!try_device(row, "/dev/fuse"))
+        check_mend(
+            row, "no file systems in user space in containers (this version of bryo itself mounts none yet)",
+            "sudo modprobe fuse && sudo chmod 0666 /dev/fuse");
+}
