@@ -1,12 +1,16 @@
 /*
- * The container's root file system: everything between "a new mount namespace" and "the process sees only its own
- * root". Blind to id maps, credentials and seccomp.
+ * The container's root file system: everything between "a new mount namespace" and "the process sees only its
+ * own root". Blind to id maps, credentials and seccomp.
  *
  * Theory of operation. rootfs_open_sources runs outside, before the clone, for what needs the runtime's own
- * rights (idmapped mounts). The rest runs in the container's init, in the new mount namespace, as uid 0 of the
- * user namespace (or as real root): rootfs_prepare makes propagation private, clones the root as a detached tree,
- * attaches it over its own path, and makes each mount by descriptor (fsopen/open_tree, mount_setattr, move_mount)
- * on a destination resolved inside the root. After the createContainer hooks rootfs_enter pivots.
+ * rights (idmapped mounts). The rest runs in the container's init, in the new mount namespace, as uid 0 of
+ * the user namespace (or as real root): rootfs_prepare makes propagation private, clones the root as a
+ * detached tree, attaches it over its own path, and makes each mount by descriptor (fsopen/open_tree,
+ * mount_setattr, move_mount) on a destination resolved inside the root. After the createContainer hooks
+ * rootfs_enter pivots.
+ *
+ * Sources of bind mounts that are relative paths start at the working directory, so the caller is in the
+ * bundle.
  */
 #pragma once
 
@@ -17,56 +21,65 @@
 #include "oci/config.h"
 
 /* A sink for warnings, because init has no log of its own: the text is one line. */
-struct rootfs_warn { void (*call)(void *data, const char *text); void *data; };
+struct rootfs_warn {
+    void (*call)(void *data, const char *text);
+    void *data;
+};
 
 struct rootfs {
     /* in, set by the caller */
     const struct oci_config *config;
-    const char *path;          /* absolute path of the root on the host */
-    bool in_userns;            /* init is in a user namespace that is not the initial one: devices are bound */
+    const char *path; /* absolute path of the root on the host */
+    bool in_userns;   /* init is in a user namespace that is not the initial one: devices
+                         are bound */
     bool new_pid, new_net, new_ipc, new_cgroup; /* namespaces that are this container's own */
-    bool no_pivot;             /* --no-pivot: MS_MOVE and chroot instead (root on an initramfs) */
-    bool cgroup_unified;       /* /sys/fs/cgroup of the host is cgroup2 alone */
-    const int *source_fds;     /* from rootfs_open_sources; one for each of config->mounts, -EBADF: none */
+    bool no_pivot;         /* --no-pivot: MS_MOVE and chroot instead (root on an initramfs) */
+    bool cgroup_unified;   /* /sys/fs/cgroup of the host is cgroup2 alone */
+    const int *source_fds; /* from rootfs_open_sources; one for each of config->mounts, -EBADF: none */
     struct rootfs_warn warn;
     /* kept between the calls */
-    int root_fd;               /* the container's root, O_PATH */
-    int proc_fd;               /* procfs checked to be one, O_PATH; the host's until the container has its own */
+    int root_fd;    /* the container's root, O_PATH */
+    int proc_fd;    /* procfs checked to be one, O_PATH; set by rootfs_prepare: the container's own, else a
+                       private    one, else the host's */
+    int null_fd;    /* the container's null device (char 1:3, checked), O_PATH: the source of masks */
+    bool dev_bound; /* /dev is a bind mount: no devices and links are made in it */
 };
-#define ROOTFS_INIT ((struct rootfs){.root_fd = -EBADF, .proc_fd = -EBADF})
+#define ROOTFS_INIT ((struct rootfs){.root_fd = -EBADF, .proc_fd = -EBADF, .null_fd = -EBADF})
 
-/* Outside: opens (and idmaps) the sources that need the runtime's rights. @fds has room for one descriptor for
- * each of config->mounts; entries without need are set to -EBADF. The caller closes them. Errors: texts name
- * `mounts[i]` and the kernel feature that is missing. */
+/* Outside: opens (and idmaps) the sources that need the runtime's rights. @fds has room for one descriptor
+ * for each of config->mounts; entries without need are set to -EBADF. The caller closes them, also after a
+ * failure. Errors: texts name `mounts[i]` and the kernel feature that is missing. */
 int rootfs_open_sources(const struct oci_config *config, int *fds, struct error *err);
 
-/* Inside: checks root.path, makes all mounts, devices, default symlinks (/dev/fd, /dev/stdin, …, /dev/ptmx). The
- * host is still visible afterwards. */
+/* Inside: checks root.path, makes all mounts, devices, default symlinks (/dev/fd, /dev/stdin, …, /dev/ptmx).
+ * The host is still visible afterwards. The umask is 0 meanwhile (and restored): not for programs with
+ * threads. */
 int rootfs_prepare(struct rootfs *r, struct error *err);
 
-/* Opens a new pseudo terminal from the container's own devpts (/dev/pts/ptmx inside the root, else the host's) and
- * binds its slave to /dev/console by descriptor (CVE-2025-52565, CVE-2026-88264). *master and *slave become the
- * caller's, O_CLOEXEC. Called after rootfs_prepare and before rootfs_enter. */
+/* Opens a new pseudo terminal from the container's own devpts (/dev/pts/ptmx inside the root, else the
+ * host's) and binds its slave to /dev/console by descriptor (CVE-2025-52565, CVE-2026-88264). *master and
+ * *slave become the caller's, O_CLOEXEC. Called after rootfs_prepare and before rootfs_enter. */
 int rootfs_open_console(struct rootfs *r, int *master, int *slave, struct error *err);
 
-/* Inside: pivot_root (or --no-pivot's way), drops the host from sight, sets rootfsPropagation. Afterwards "/" is the
- * container's root and the working directory is "/". */
+/* Inside: pivot_root (or --no-pivot's way), drops the host from sight, sets rootfsPropagation. Afterwards "/"
+ * is the container's root and the working directory is "/". */
 int rootfs_enter(struct rootfs *r, struct error *err);
 
-/* Inside, behind rootfs_enter: sysctls, masked paths, read-only paths, root.readonly. Each through a procfs handle
- * that was checked (CVE-2025-31133, CVE-2025-52881). */
+/* Inside, behind rootfs_enter: sysctls, masked paths, read-only paths, root.readonly. Each through a procfs
+ * handle that was checked (CVE-2025-31133, CVE-2025-52881). */
 int rootfs_finish(struct rootfs *r, struct error *err);
 
 void rootfs_close(struct rootfs *r);
 
-/* For a config without a new mount namespace: refuses what would change the host's mounts (mounts, maskedPaths,
- * devices …, by name), then enters root.path by chroot. */
+/* For a config without a new mount namespace: refuses what would change the host's mounts (mounts,
+ * maskedPaths, devices …, by name), then enters root.path by chroot. */
 int rootfs_enter_chroot(struct rootfs *r, struct error *err);
 
 /* Checks that can be made outside and early: root.path exists and is a directory (hint: which component lacks
- * search permission), mount options parse, destinations are absolute, namespace preconditions. No side effects. */
+ * search permission), mount options parse, sysctls and paths make sense, what needs a mount namespace has
+ * one. No side effects. */
 int rootfs_check(const struct oci_config *config, const char *path, struct error *err);
 
-/* Is `key` a sysctl that belongs to a namespace the container has of its own? Otherwise an error that names the
- * sysctl and the namespace it needs. Used by rootfs_check. */
+/* Is `key` a sysctl that belongs to a namespace the container has of its own? Otherwise an error that names
+ * the sysctl and the namespace it needs. Used by rootfs_check. */
 int sysctl_check(const struct oci_config *config, const char *key, struct error *err);

@@ -1,0 +1,72 @@
+/*
+ * /proc/PID/mountinfo, line by line. proc_pid_mountinfo(5).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/syscalls.h"
+#include "rootfs/internal.h"
+
+#define MOUNTINFO_MAX (64U << 20)
+
+/* "\040" and its like back to bytes, in place. */
+static void unescape(char *s)
+{
+    char *out = s;
+
+    while (*s) {
+        unsigned a = (unsigned char)s[0] == '\\' ? (unsigned)(s[1] - '0') : 8;
+        if (a < 4 && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+            *out++ = (char)(a * 64 + (unsigned)(s[2] - '0') * 8 + (unsigned)(s[3] - '0'));
+            s += 4;
+        } else {
+            *out++ = *s++;
+        }
+    }
+    *out = '\0';
+}
+
+/* Splits a line: id parent dev ROOT TARGET options [tags…] - TYPE source SUPER. Returns whether it has all.
+ */
+static bool split(char *line, struct mountinfo *out)
+{
+    char *fields[6], *tail = strstr(line, " - "), *save = NULL;
+    char *rest[3] = {NULL};
+
+    if (!tail)
+        return false;
+    *tail = '\0';
+    tail += 3;
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        if (!(fields[i] = strtok_r(i ? NULL : line, " ", &save)))
+            return false;
+    for (size_t i = 0; i < ARRAY_SIZE(rest); i++)
+        rest[i] = strtok_r(i ? NULL : tail, " ", &save);
+    if (!rest[0])
+        return false;
+    unescape(fields[3]);
+    unescape(fields[4]);
+    *out = (struct mountinfo){
+        .root = fields[3], .target = fields[4], .type = rest[0], .super = rest[2] ? rest[2] : ""};
+    return true;
+}
+
+int mountinfo_each(const char *path, int (*each)(void *data, const struct mountinfo *line), void *data,
+                   struct error *err)
+{
+    _cleanup_free_ char *text = NULL;
+    int r = file_read_at(AT_FDCWD, path, MOUNTINFO_MAX, &text, NULL, err);
+    char *save = NULL;
+
+    if (r < 0)
+        return r;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        struct mountinfo info;
+        if (split(line, &info) && (r = each(data, &info)) != 0)
+            return r;
+    }
+    return 0;
+}
