@@ -228,6 +228,7 @@ static int enter_root(struct init *in, struct error *err)
 {
     int r;
 
+    in->entered = true;
     if (!has_own_root(in->c))
         return rootfs_enter_chroot(&in->rootfs, err);
     r = rootfs_enter(&in->rootfs, err);
@@ -355,6 +356,9 @@ _Noreturn void init_main(struct container *c, int fd)
     setsid();
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++)
         if (stages[i](&in, &err) < 0) {
+            /* The host's /proc tells more only while it is in sight. */
+            if (c->new_ns[OCI_NS_USER] && !in.entered)
+                userns_hint_powerless(&err);
             channel_send_error(&in.channel, &err);
             break;
         }

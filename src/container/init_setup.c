@@ -55,6 +55,13 @@ int setup_loopback(struct error *err)
     return 0;
 }
 
+/* A failure only means that the user cannot open the file anew by /proc/self/fd; it is open already. */
+static void give_to(int fd, uint32_t uid)
+{
+    if (fchown(fd, uid, (gid_t)-1) < 0)
+        return;
+}
+
 int setup_terminal(int slave, const struct oci_console_size *size, uint32_t uid, struct error *err)
 {
     if (size) {
@@ -70,7 +77,7 @@ int setup_terminal(int slave, const struct oci_console_size *size, uint32_t uid,
             return error_sys(err, errno, "connect descriptor %d to the terminal", fd);
     /* The program's user owns its terminal; not mapped is caught when the user is set. */
     if (uid != 0)
-        (void)fchown(slave, uid, (gid_t)-1);
+        give_to(slave, uid);
     return 0;
 }
 
@@ -81,7 +88,7 @@ void setup_stdio_owner(uint32_t uid)
         if (fstat(fd, &st) < 0 || st.st_uid == uid)
             continue;
         if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd)))
-            (void)fchown(fd, uid, (gid_t)-1);
+            give_to(fd, uid);
     }
 }
 
