@@ -40,6 +40,7 @@ struct init {
     struct channel channel; /* to the runtime; later to `start` */
     struct rootfs rootfs;
     char *program; /* found in PATH */
+    bool entered;  /* "/" is the container's root */
 };
 
 static void warn_through_channel(void *data, const char *text)
@@ -198,8 +199,7 @@ static int learn_own_pid(struct init *in, struct error *err)
     if (!c->config->hooks.create_container.count && !c->config->hooks.start_container.count &&
         c->agent_fd < 0)
         return 0;
-    n = readlinkat(in->rootfs.proc_fd >= 0 ? in->rootfs.proc_fd : AT_FDCWD,
-                   in->rootfs.proc_fd >= 0 ? "self" : "/proc/self", link, sizeof link - 1);
+    n = readlink("/proc/self", link, sizeof link - 1);
     if (n < 0)
         return error_sys(err, errno, "read the link /proc/self");
     link[n] = '\0';
