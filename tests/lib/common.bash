@@ -86,7 +86,7 @@ edit_config() {
 set_args() {
     local dir=$1
     shift
-    jq --args '.process.args = $ARGS.positional' "$dir/config.json" "$@" >"$dir/config.json.new" &&
+    jq '.process.args = $ARGS.positional' --args "$@" <"$dir/config.json" >"$dir/config.json.new" &&
         mv "$dir/config.json.new" "$dir/config.json"
 }
 
