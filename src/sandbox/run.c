@@ -222,13 +222,13 @@ static int make_bundle(struct sandbox *s, const struct image_events *events, str
 /* Is there anything in the image that looks like a root file system? */
 static bool looks_like_root(int rootfd)
 {
-    static const char *const usual[] = {"/bin", "/usr", "/sbin", "/etc"};
+    static const char *const usual[] = {"/bin", "/usr", "/sbin"};
+    bool found = false;
     for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
         _cleanup_close_ int fd = path_open_in_root(rootfd, usual[i], O_PATH | O_NOFOLLOW, 0);
-        if (fd >= 0 && strcmp(usual[i], "/etc") != 0)
-            return true;
+        found |= fd >= 0;
     }
-    return false;
+    return found;
 }
 
 /* The exit code for a container that did not come to run, with a hint where the command was not to be found.
@@ -240,17 +240,14 @@ static int failure_code(const struct sandbox *s, struct error *err)
         return SANDBOX_EXIT_FAILED;
     if (err->code != ENOENT)
         return SANDBOX_EXIT_CANNOT_RUN;
-    if (!err->hint && !looks_like_root(s->rootfd))
+    if (!looks_like_root(s->rootfd)) {
         error_hint(
-            err,
-            "the image %s has no /bin and no /usr: is it a root file system? (tar tf lists what is in it)",
+            err, "%s has no /bin and no /usr: is it a root file system? (tar tf lists what is in a tarball)",
             s->image.name);
-    else if (!err->hint)
-        error_hint(
-            err,
-            "the image %s has no such command; without a slash it is looked up in the PATH of the sandbox, "
-            "which --env PATH=… changes",
-            s->image.name);
+        return SANDBOX_EXIT_NOT_FOUND;
+    }
+    _cleanup_free_ char *more = err->hint ? strdup(err->hint) : NULL;
+    error_hint(err, "looked for in %s%s%s", s->image.name, more ? "; " : "", more ? more : "");
     return SANDBOX_EXIT_NOT_FOUND;
 }
 

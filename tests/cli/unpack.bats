@@ -68,7 +68,7 @@ setup() {
 
 @test "an interrupt leaves nothing" {
     mkfifo "$TMP/slow"
-    bryo unpack "$TMP/slow" "$TMP/bundle" 2>/dev/null &
+    "$BRYO" --root "$BRYO_ROOT" unpack "$TMP/slow" "$TMP/bundle" 2>/dev/null &
     local pid=$! code=0
     exec 7>"$TMP/slow"
     wait_for 5 test -d "$TMP/bundle/rootfs"
