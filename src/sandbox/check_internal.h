@@ -66,7 +66,7 @@ void check_set_error(struct check_row *row, enum check_status status, const char
 void check_caller(struct check_context *c, struct check_row *row);
 void check_kernel(struct check_context *c, struct check_row *row);
 void check_system_calls(struct check_context *c, struct check_row *row);
-void check_seccomp(struct check_context *c, struct check_row *row);
+void check_system_filter(struct check_context *c, struct check_row *row);
 void check_security_modules(struct check_context *c, struct check_row *row);
 /* check_userns.c: */
 void check_switches(struct check_context *c, struct check_row *row);
@@ -79,7 +79,7 @@ void check_subuid(struct check_context *c, struct check_row *row);
 void check_subgid(struct check_context *c, struct check_row *row);
 void check_newuidmap(struct check_context *c, struct check_row *row);
 void check_newgidmap(struct check_context *c, struct check_row *row);
-void check_id_maps(struct check_context *c, struct check_row *row);
+void check_map_writing(struct check_context *c, struct check_row *row);
 /* check_session.c: */
 void check_runtime_dir(struct check_context *c, struct check_row *row);
 void check_cgroup(struct check_context *c, struct check_row *row);

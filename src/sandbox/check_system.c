@@ -139,7 +139,7 @@ void check_system_calls(struct check_context *c, struct check_row *row)
                                           : "install a kernel of Linux 5.12 or newer");
 }
 
-void check_seccomp(struct check_context *c, struct check_row *row)
+void check_system_filter(struct check_context *c, struct check_row *row)
 {
     static const struct {
         const char *name;

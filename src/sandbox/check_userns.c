@@ -286,7 +286,7 @@ static uint64_t ids_of(const struct oci_id_map_list *list)
     return sum;
 }
 
-void check_id_maps(struct check_context *c, struct check_row *row)
+void check_map_writing(struct check_context *c, struct check_row *row)
 {
     if (c->map_none.code || (c->user.failed.code && !c->full_map.code)) {
         check_set(row, CHECK_INFO, "not tried, since there is no user namespace");
