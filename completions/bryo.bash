@@ -40,6 +40,7 @@ _bryo()
         [features]='-h --help'
         [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --cap-add --cap-drop --seccomp --no-new-privs --net --name --keep --entry -i --interactive -t --tty --max-size -h --help'
         [unpack]='--max-size -h --help'
+        [check]='-f --format -h --help'
         [help]='-h --help'
     )
     # What follows an option: a kind (:dir, :file, : for anything) and words.
@@ -89,6 +90,8 @@ _bryo()
         ['sandbox --entry']=':'
         ['sandbox --max-size']=':'
         ['unpack --max-size']=':'
+        ['check -f']=': table json'
+        ['check --format']=': table json'
     )
     local -A operands=(
         [create]=':'
@@ -102,6 +105,7 @@ _bryo()
         [features]=''
         [sandbox]=':file'
         [unpack]=':file :dir'
+        [check]=''
         [help]=':verb'
     )
     local words=() word glue='' i
@@ -147,14 +151,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state kill delete run list spec features sandbox unpack help'
+        _bryo_reply "$cur" : 'create start state kill delete run list spec features sandbox unpack check help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state kill delete run list spec features sandbox unpack help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state kill delete run list spec features sandbox unpack check help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi
