@@ -15,42 +15,48 @@
 struct seccomp_filter {
     struct sock_filter *code; /* owned */
     unsigned short len;
-    unsigned flags;           /* SECCOMP_FILTER_FLAG_* for seccomp(2) */
-    bool notify;              /* some rule notifies: loading gives a listener */
+    unsigned flags; /* SECCOMP_FILTER_FLAG_* for seccomp(2) */
+    bool notify;    /* some rule notifies: loading gives a listener */
 };
 
 void seccomp_filter_free(struct seccomp_filter *filter);
 #define _cleanup_seccomp_ __attribute__((cleanup(seccomp_filter_free)))
 
-/* Compiles linux.seccomp: all actions, operators, architectures and flags of the specification, defaultErrnoRet,
- * errnoRet. libseccomp gives the numbers of system calls; the code is our own (a binary search over ranges of numbers per
- * architecture: a thirtieth of libseccomp's time and a fifth of its instructions). Names of system calls that no
- * architecture knows are skipped, as peers do, and listed in *unknown (may be NULL; the caller frees with strv_free).
- * Every other thing that cannot be carried out is an error with its JSON path below linux.seccomp. Runs outside, before
- * the container exists.
+/* Compiles linux.seccomp: all actions, operators, architectures and flags of the specification,
+ * defaultErrnoRet, errnoRet. libseccomp gives the numbers of system calls; the code is our own (a binary
+ * search over ranges of numbers per architecture: a thirtieth of libseccomp's time and a fifth of its
+ * instructions). Names of system calls that no architecture knows are skipped, as peers do, and listed in
+ * *unknown (may be NULL; the caller frees with strv_free). Every other thing that cannot be carried out is an
+ * error with its JSON path below linux.seccomp. Runs outside, before the container exists.
  *
  * What the specification leaves open:
- * - Several rules for one call: of rules without conditions the first counts (as in runc and crun); it and every
- *   rule whose conditions hold are compared, and the most restrictive action wins, as the kernel has it between filters
- *   (kill process, kill thread, trap, errno, notify, trace, log, allow). So an ERRNO rule for some arguments works next to
- *   a plain ALLOW, in any order.
- * - Conditions of one rule hold all together; but when two of them name the same argument, each is a rule of its own (as
- *   in runc).
- * - The native architecture is always in; a listed one that this machine cannot run is left out, its calls cannot happen.
- *   A call of an architecture that is not in kills the process.
- * - socketcall(2) and ipc(2) of old architectures follow the rules for the calls that they stand for (`socket`, `shmget`
- *   …), but not those with conditions: their arguments lie behind a pointer.
+ * - Several rules for one call: of rules without conditions the first counts (as in runc and crun); it and
+ * every rule whose conditions hold are compared, and the most restrictive action wins, as the kernel has it
+ * between filters (kill process, kill thread, trap, errno, notify, trace, log, allow). So an ERRNO rule for
+ * some arguments works next to a plain ALLOW, in any order.
+ * - Conditions of one rule hold all together; but when two of them name the same argument, each is a rule of
+ * its own (as in runc).
+ * - The native architecture is always in; a listed one that this machine cannot run is left out, its calls
+ * cannot happen. A call of an architecture that is not in kills the process.
+ * - socketcall(2) and ipc(2) of old architectures follow the rules for the calls that they stand for
+ * (`socket`, `shmget` …), but not those with conditions: their arguments lie behind a pointer. A rule without
+ * conditions is not followed either when one with conditions is stricter, since that would be a way around
+ * it.
  * - A 32-bit architecture compares the low 32 bits. */
-int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_filter *out, char ***unknown, struct error *err);
+int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_filter *out, char ***unknown,
+                    struct error *err);
 
-/* Loads the filter for the calling thread. *listener gets the notification descriptor if filter->notify. */
-int seccomp_load(const struct seccomp_filter *filter, int *listener, struct error *err);
+/* (Named apart from libseccomp's own seccomp_load.) Loads the filter for the calling thread. *listener gets
+ * the notification descriptor if filter->notify. */
+int seccomp_filter_load(const struct seccomp_filter *filter, int *listener, struct error *err);
 
-/* Loads a filter that notifies and sends the listener to the agent on @agent_fd with @message, although the filter may
- * catch every system call: a second thread, not filtered, does the sending while the caller only spins
- * (crun#1002). Returns when it was sent. */
-int seccomp_load_and_send(const struct seccomp_filter *filter, int agent_fd, const char *message, struct error *err);
+/* Loads a filter that notifies and sends the listener to the agent on @agent_fd with @message, although the
+ * filter may catch every system call: a second thread, not filtered, does the sending while the caller only
+ * spins (crun#1002). Returns when it was sent. */
+int seccomp_filter_load_and_send(const struct seccomp_filter *filter, int agent_fd, const char *message,
+                                 struct error *err);
 
-/* The built-in profile of sandboxes as a struct (`--seccomp default`): an allow list, the rest ENOSYS or EPERM. The
- * caller frees with oci_seccomp_free. @caps: granted capabilities (bit set); system calls that need one are allowed with it. */
+/* The built-in profile of sandboxes as a struct (`--seccomp default`): an allow list, the rest ENOSYS or
+ * EPERM. The caller frees with oci_seccomp_free. @caps: granted capabilities (bit set); system calls that
+ * need one are allowed with it. */
 int seccomp_default_profile(uint64_t caps, struct oci_seccomp **out, struct error *err);

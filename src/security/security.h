@@ -1,8 +1,9 @@
 /*
- * Rights of the container's process: limits, credentials, capabilities, and the order in which they are given up.
+ * Rights of the container's process: limits, credentials, capabilities, and the order in which they are given
+ * up.
  *
- * All functions here run inside the container's init (or an exec'ed process) unless said otherwise, after the root
- * was entered.
+ * All functions here run inside the container's init (or an exec'ed process) unless said otherwise, after the
+ * root was entered.
  */
 #pragma once
 
@@ -13,25 +14,26 @@
 #include "oci/config.h"
 #include "security/seccomp.h"
 
-/* setrlimit for each, in order; raising above the hard limit without CAP_SYS_RESOURCE names the rlimit and the limit that is
- * there. */
+/* setrlimit for each, in order; raising above the hard limit without CAP_SYS_RESOURCE names the rlimit and
+ * the limit that is there. */
 int security_set_rlimits(const struct oci_rlimit_list *rlimits, struct error *err);
 
 /* Writes oom_score_adj below a checked procfs descriptor @proc_fd ("self/oom_score_adj"). EACCES when an
- * unprivileged caller asks for less than it has: reported with the value that is there. The process must be dumpable
- * (PR_SET_DUMPABLE), else the file belongs to the host's root. */
+ * unprivileged caller asks for less than it has: reported with the value that is there. The process must be
+ * dumpable (PR_SET_DUMPABLE), else the file belongs to the host's root. */
 int security_set_oom_score_adj(int proc_fd, int64_t value, struct error *err);
 
 int security_set_personality(const struct oci_personality *personality, struct error *err);
 
-/* A new session keyring named "_ses.ID". Where there is none to be had, the old one stays and *skipped (may be NULL) is
- * set: ENOSYS (a kernel without keys), EPERM (an outer container's filter, which the container inherits, so that it
- * cannot reach the old keyring either), and when @unprivileged EDQUOT (kernel.keys.maxkeys). */
+/* A new session keyring named "_ses.ID". Where there is none to be had, the old one stays and *skipped (may
+ * be NULL) is set: ENOSYS (a kernel without keys), EPERM (an outer container's filter, which the container
+ * inherits, so that it cannot reach the old keyring either), and when @unprivileged EDQUOT
+ * (kernel.keys.maxkeys). */
 int security_new_session_keyring(const char *id, bool unprivileged, bool *skipped, struct error *err);
 
-/* Checks a process's capabilities outside, before anything exists: effective must be within permitted, ambient within
- * permitted and inheritable, inheritable within bounding (what the kernel demands). NULL (absent) is fine. Errors name
- * the capability and the set, -EINVAL. */
+/* Checks a process's capabilities outside, before anything exists: effective must be within permitted,
+ * ambient within permitted and inheritable, inheritable within bounding (what the kernel demands). NULL
+ * (absent) is fine. Errors name the capability and the set, -EINVAL. */
 int security_check_capabilities(const struct oci_capabilities *caps, struct error *err);
 
 /* What security_drop needs. */
@@ -41,42 +43,43 @@ struct drop_plan {
     int agent_fd;                        /* connected socket of the seccomp agent, -EBADF: none */
     const char *agent_message;           /* what goes with the listener (container process state), or NULL */
     bool setgroups_denied;               /* the user namespace forbids setgroups(2) */
-    bool die_with_parent;                /* set PR_SET_PDEATHSIG to SIGKILL once more: changing ids clears it */
-    const uint32_t *groups;              /* the caller's groups, kept instead of additionalGids; NULL: not kept */
+    bool die_with_parent;   /* set PR_SET_PDEATHSIG to SIGKILL once more: changing ids clears it */
+    const uint32_t *groups; /* the caller's groups, kept instead of additionalGids; NULL: not kept */
     size_t n_groups;
 };
 
-/* Gives up rights, in one order, with the point of no return marked: bounding set, groups, gid, umask, uid, capability
- * sets built from empty (inheritable is empty unless asked for: CVE-2022-27650), ambient, no_new_privs, the seccomp
- * filter. Nothing but execve may follow, and no system call of ours comes behind the filter. An error leaves a process
- * that must exit.
+/* Gives up rights, in one order, with the point of no return marked: bounding set, groups, gid, umask, uid,
+ * capability sets built from empty (inheritable is empty unless asked for: CVE-2022-27650), ambient,
+ * no_new_privs, the seccomp filter. Nothing but execve may follow, and no system call of ours comes behind
+ * the filter. An error leaves a process that must exit.
  *
- * Capabilities: an absent `capabilities` object means none at all. One that is asked for and that the caller does not
- * hold (bounding, permitted) is an error that names it, -EPERM. Without noNewPrivileges the kernel takes a filter only
- * from a process with CAP_SYS_ADMIN in its user namespace: the permitted and effective sets then keep that one until
- * execve, which computes both anew from the bounding, inheritable and ambient sets (capabilities(7)).
- * umask: without process.user.umask the caller's stays. */
+ * Capabilities: an absent `capabilities` object means none at all. One that is asked for and that the caller
+ * does not hold (bounding, permitted) is an error that names it, -EPERM. Without noNewPrivileges the kernel
+ * takes a filter only from a process with CAP_SYS_ADMIN in its user namespace: the permitted and effective
+ * sets then keep that one until execve, which computes both anew from the bounding, inheritable and ambient
+ * sets (capabilities(7)). umask: without process.user.umask the caller's stays. */
 int security_drop(const struct drop_plan *plan, struct error *err);
 
-/* Finds the program of args[0] as execvp would, in the root that the caller sees: a name with a slash is taken as it is
- * (relative to the current directory, so be in process.cwd), any other is searched in PATH of @env; an empty element
- * of PATH is the current directory, and without PATH the list is SECURITY_DEFAULT_PATH. *out is the path to execute
- * (the caller frees).
+/* Finds the program of args[0] as execvp would, in the root that the caller sees: a name with a slash is
+ * taken as it is (relative to the current directory, so be in process.cwd), any other is searched in PATH of
+ * @env; an empty element of PATH is the current directory, and without PATH the list is
+ * SECURITY_DEFAULT_PATH. *out is the path to execute (the caller frees).
  *
- * @user: whose rights count, so that it can be asked while still privileged; NULL: the calling process's own effective
- * ids and groups. It is there to fail early (at `create`) with a good text: a directory on the way that the user may not
- * enter, or an LSM, is only met by execve itself.
+ * @user: whose rights count, so that it can be asked while still privileged; NULL: the calling process's own
+ * effective ids and groups. It is there to fail early (at `create`) with a good text: a directory on the way
+ * that the user may not enter, or an LSM, is only met by execve itself.
  *
- * Errors: -ENOENT `exec "NAME": executable file not found in $PATH`; -ENOENT `exec "/x": no such file or directory` (also
- * when the interpreter of a script or the loader of an ELF file is missing: the hint names it); -ENOTDIR
- * `exec "/x/y": not a directory`; -EACCES `exec "/x": permission denied`, `exec "/x": is a directory: permission denied`;
- * others of stat(2). */
+ * Errors: -ENOENT `exec "NAME": executable file not found in $PATH`; -ENOENT `exec "/x": no such file or
+ * directory` (also when the interpreter of a script or the loader of an ELF file is missing: the hint names
+ * it); -ENOTDIR `exec "/x/y": not a directory`; -EACCES `exec "/x": permission denied`, `exec "/x": is a
+ * directory: permission denied`; others of stat(2). */
 #define SECURITY_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 int security_find_program_for(const char *name, char *const *env, const struct oci_user *user, char **out,
                               struct error *err);
 /* The same for the calling process itself. */
 int security_find_program(const char *name, char *const *env, char **out, struct error *err);
 
-/* Fills @err with why execve of @path failed with @code (missing interpreter, wrong architecture, no `#!` line, argument
- * list too long …), text as above. Opens the file: not for use behind a seccomp filter. Returns -@code. */
+/* Fills @err with why execve of @path failed with @code (missing interpreter, wrong architecture, no `#!`
+ * line, argument list too long …), text as above. Opens the file: not for use behind a seccomp filter.
+ * Returns -@code. */
 int security_explain_exec(const char *path, int code, struct error *err);
