@@ -30,6 +30,11 @@
 #define STDIN_NULL  (-3) /* open /dev/null */
 #define EXIT_NOEXEC 127
 
+/* For what the child runs: AddressSanitizer marks the borders of local arrays on the stack and clears the
+ * marks when a function returns. The child's functions never do, so that their marks would stay where our own
+ * frames lie next. */
+#define IN_CHILD __attribute__((no_sanitize("address")))
+
 /* What parent and child share. */
 struct child {
     const struct spawn *spawn;
@@ -77,7 +82,7 @@ int process_place_fds(int *fds, size_t n, int *keep)
 
 /* Runs in the child: tries each directory of the search path, as execvp(3) does, but no empty component (the
  * current directory) and no shell for files that are not executable formats. */
-static void exec_search(const struct child *c)
+IN_CHILD static void exec_search(const struct child *c)
 {
     const char *name = c->spawn->path;
     size_t name_len = strlen(name);
@@ -91,10 +96,14 @@ static void exec_search(const struct child *c)
             path[len] = '/';
             memcpy(path + len + 1, name, name_len + 1);
             execve(path, c->spawn->argv, c->env);
-            if (errno == EACCES)
-                found = EACCES; /* there is one, but it may not be run: a later one may do */
-            else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG)
+            if (errno == EACCES) {
+                /* There is one that may not be run, and a later one may do; or the directory is closed to us,
+                 * and there is none for us. */
+                if (access(path, F_OK) == 0)
+                    found = EACCES;
+            } else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG) {
                 return;
+            }
         }
         p += len;
         p += *p == ':';
@@ -102,7 +111,7 @@ static void exec_search(const struct child *c)
     errno = found;
 }
 
-static _Noreturn void stop(struct child *c, const char *doing)
+IN_CHILD static _Noreturn void stop(struct child *c, const char *doing)
 {
     c->failed = errno;
     c->doing = doing;
@@ -115,7 +124,7 @@ static _Noreturn void stop(struct child *c, const char *doing)
  * Should: set signals, group, directory and descriptors, then execute.
  * Must not: allocate, lock, return, or touch memory of the parent other than *arg.
  */
-static int child_main(void *arg)
+IN_CHILD static int child_main(void *arg)
 {
     struct child *c = arg;
     struct sigaction standard = {.sa_handler = SIG_DFL};
