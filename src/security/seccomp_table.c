@@ -167,8 +167,9 @@ const char *const seccomp_never[] = {
         NO_FLAG(call, arg, CLONE_NEWPID), NO_FLAG(call, arg, CLONE_NEWNET)
 
 /* Families that ordinary programs have: 0-2 (unspecified, unix, IPv4), 10 (IPv6), 16 (netlink), 17 (packet, if the
- * capability is there). The rest is old protocols and hardware, loaded as modules on demand; compared in all 64 bits,
- * so that rubbish in the upper half is refused and not let through. AF_ALG gave root away (CVE-2026-31431), AF_VSOCK
+ * capability is there). The rest is old protocols and hardware, loaded as modules on demand; the last comparison is one
+ * of all 64 bits, so that rubbish in the upper half is refused and not let through. The masks stay below 2^53, because
+ * people edit the profile with tools that keep numbers as doubles (jq). AF_ALG gave root away (CVE-2026-31431), AF_VSOCK
  * reaches the host of a virtual machine: not even CAP_NET_ADMIN opens those. On i386 socketcall could make any socket
  * behind a pointer, so there the direct call is the only one: a C library that only knows socketcall needs another
  * profile. */
@@ -176,10 +177,10 @@ const char *const seccomp_never[] = {
     {call, CAP(NET_ADMIN), EAFNOSUPPORT, 0, op, value, value_two}
 #define USUAL_FAMILIES(call)                                                                                 \
     NO_FAMILY(call, SCMP_CMP_EQ, 3, 0),                                                                      \
-        NO_FAMILY(call, SCMP_CMP_MASKED_EQ, ~UINT64_C(3), 4),  /* 4-7 */                                     \
-        NO_FAMILY(call, SCMP_CMP_MASKED_EQ, ~UINT64_C(1), 8),  /* 8, 9 */                                    \
+        NO_FAMILY(call, SCMP_CMP_MASKED_EQ, UINT32_MAX - 3, 4),  /* 4-7 */                                   \
+        NO_FAMILY(call, SCMP_CMP_MASKED_EQ, UINT32_MAX - 1, 8),  /* 8, 9 */                                  \
         NO_FAMILY(call, SCMP_CMP_EQ, 11, 0),                                                                 \
-        NO_FAMILY(call, SCMP_CMP_MASKED_EQ, ~UINT64_C(3), 12), /* 12-15 */                                   \
+        NO_FAMILY(call, SCMP_CMP_MASKED_EQ, UINT32_MAX - 3, 12), /* 12-15 */                                 \
         NO_FAMILY(call, SCMP_CMP_GT, AF_PACKET, 0),                                                          \
         {call, 0, EAFNOSUPPORT, 0, SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_ALG},                                  \
         {call, 0, EAFNOSUPPORT, 0, SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_VSOCK}
