@@ -3,7 +3,6 @@
  * sandbox is granted.
  */
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -55,21 +54,12 @@ static int add_on_arg(struct oci_seccomp *s, const struct seccomp_arg_rule *row)
     return 0;
 }
 
-/* What the capabilities allow, before what they do not: of two rules without conditions the first counts. */
 static int add_by_capability(struct oci_seccomp *s, uint64_t caps)
 {
-    static const char *const no_namespaces[] = {"clone3", NULL};
-    const uint64_t admin = UINT64_C(1) << CAP_SYS_ADMIN;
     int r = 0;
 
     for (const struct seccomp_cap_group *g = seccomp_by_cap; g->names && r == 0; g++)
-        if (caps & g->any_of)
-            r = add_list(s, g->names, 0);
-    if (r == 0 && !(caps & admin))
-        r = add_list(s, no_namespaces, ENOSYS);
-    for (const struct seccomp_cap_group *g = seccomp_by_cap; g->names && r == 0; g++)
-        if (!(caps & g->any_of))
-            r = add_list(s, g->names, EPERM);
+        r = add_list(s, g->names, caps & g->any_of ? 0 : g->errno_ret);
     return r;
 }
 
@@ -91,7 +81,7 @@ static int add_architectures(struct oci_seccomp *s)
 int seccomp_default_profile(uint64_t caps, struct oci_seccomp **out, struct error *err)
 {
     _cleanup_(free_profile) struct oci_seccomp *s = calloc(1, sizeof *s);
-    size_t room = 3; /* always, never, clone3 */
+    size_t room = 2; /* always and never */
 
     if (!s)
         return error_oom(err);

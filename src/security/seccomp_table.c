@@ -103,10 +103,12 @@ const char *const seccomp_always[] = {
 };
 
 static const char *const admin_calls[] = {
-    "clone3", "fanotify_init", "fsconfig", "fsmount", "fsopen", "fspick", "lookup_dcookie", "mount",
+    "fanotify_init", "fsconfig", "fsmount", "fsopen", "fspick", "lookup_dcookie", "mount",
     "mount_setattr", "move_mount", "open_tree", "open_tree_attr", "pivot_root", "quotactl", "quotactl_fd",
     "setdomainname", "sethostname", "setns", "swapoff", "swapon", "umount", "umount2", NULL,
 };
+/* Its flags lie in memory, where no filter sees them; told ENOSYS, C libraries take clone, which has rules below. */
+static const char *const clone3_calls[] = {"clone3", NULL};
 static const char *const bpf_calls[] = {"bpf", NULL};
 static const char *const perf_calls[] = {"perf_event_open", NULL};
 static const char *const syslog_calls[] = {"syslog", NULL};
@@ -122,21 +124,22 @@ static const char *const time_calls[] = {"clock_settime", "clock_settime64", "se
 static const char *const tty_calls[] = {"vhangup", NULL};
 
 const struct seccomp_cap_group seccomp_by_cap[] = {
-    {CAP(SYS_ADMIN), admin_calls},
-    {CAP(SYS_ADMIN) | CAP(BPF), bpf_calls},
-    {CAP(SYS_ADMIN) | CAP(PERFMON), perf_calls},
-    {CAP(SYS_ADMIN) | CAP(SYSLOG), syslog_calls},
-    {CAP(SYS_CHROOT), chroot_calls},
-    {CAP(DAC_READ_SEARCH), handle_calls},
-    {CAP(SYS_PTRACE), ptrace_calls},
-    {CAP(SYS_NICE), nice_calls},
-    {CAP(SYS_MODULE), module_calls},
-    {CAP(SYS_BOOT), boot_calls},
-    {CAP(SYS_PACCT), acct_calls},
-    {CAP(SYS_RAWIO), rawio_calls},
-    {CAP(SYS_TIME), time_calls},
-    {CAP(SYS_TTY_CONFIG), tty_calls},
-    {0, NULL},
+    {CAP(SYS_ADMIN), EPERM, admin_calls},
+    {CAP(SYS_ADMIN), ENOSYS, clone3_calls},
+    {CAP(SYS_ADMIN) | CAP(BPF), EPERM, bpf_calls},
+    {CAP(SYS_ADMIN) | CAP(PERFMON), EPERM, perf_calls},
+    {CAP(SYS_ADMIN) | CAP(SYSLOG), EPERM, syslog_calls},
+    {CAP(SYS_CHROOT), EPERM, chroot_calls},
+    {CAP(DAC_READ_SEARCH), EPERM, handle_calls},
+    {CAP(SYS_PTRACE), EPERM, ptrace_calls},
+    {CAP(SYS_NICE), EPERM, nice_calls},
+    {CAP(SYS_MODULE), EPERM, module_calls},
+    {CAP(SYS_BOOT), EPERM, boot_calls},
+    {CAP(SYS_PACCT), EPERM, acct_calls},
+    {CAP(SYS_RAWIO), EPERM, rawio_calls},
+    {CAP(SYS_TIME), EPERM, time_calls},
+    {CAP(SYS_TTY_CONFIG), EPERM, tty_calls},
+    {0, 0, NULL},
 };
 
 const char *const seccomp_never[] = {
@@ -151,9 +154,8 @@ const char *const seccomp_never[] = {
     NULL,
 };
 
-/* CLONE_NEW* one by one: a rule can ask whether a bit is set, not whether any of several is. clone3 keeps its flags in
- * memory, where no filter sees them: without CAP_SYS_ADMIN it is ENOSYS (seccomp_default.c), and C libraries take
- * clone. CLONE_NEWTIME is a flag of unshare only, for clone the bit belongs to the signal. */
+/* CLONE_NEW* one by one: a rule can ask whether a bit is set, not whether any of several is. CLONE_NEWTIME is a flag of
+ * unshare only, for clone the bit belongs to the signal. */
 #if defined(__s390__)
 #define CLONE_FLAGS_ARG 1
 #else

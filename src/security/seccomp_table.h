@@ -11,9 +11,10 @@
 /* Allowed to everyone. */
 extern const char *const seccomp_always[];
 
-/* Allowed to who has one of the capabilities (bit set), EPERM for others. */
+/* Allowed to who has one of the capabilities (bit set), @errno_ret for others. */
 struct seccomp_cap_group {
     uint64_t any_of;
+    uint32_t errno_ret;
     const char *const *names;
 };
 extern const struct seccomp_cap_group seccomp_by_cap[]; /* ends with names NULL */

@@ -553,6 +553,37 @@ static void errors(void **state)
     expect_error(p, EINVAL, "linux.seccomp.flags: unknown flag 0x80000000");
 }
 
+/* The built-in profile on i386, where test_seccomp_load can look only if the kernel runs such programs. */
+static void default_profile_on_i386(void **state)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_seccomp_ struct seccomp_filter f = {0};
+    struct oci_seccomp *s = NULL;
+
+    (void)state;
+    if (native() != SCMP_ARCH_X86_64) {
+        print_message("the numbers of this test are those of i386\n");
+        skip();
+    }
+    assert_int_equal(seccomp_default_profile(0, &s, &err), 0);
+    assert_int_equal(seccomp_compile(s, &f, NULL, &err), 0);
+    oci_seccomp_free(s);
+    uint32_t arch = SCMP_ARCH_X86;
+    assert_int_equal(run_call(&f, arch, 3 /* read */, 0, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(run_call(&f, arch, 359 /* socket */, 2, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(run_call(&f, arch, 359, 38, 0), RET_ERRNO(EAFNOSUPPORT));
+    assert_int_equal(run_call(&f, arch, 102 /* socketcall */, 1 /* socket */, 0), RET_ERRNO(ENOSYS));
+    assert_int_equal(run_call(&f, arch, 102, 8 /* socketpair */, 0), RET_ERRNO(ENOSYS));
+    assert_int_equal(run_call(&f, arch, 102, 3 /* connect */, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(run_call(&f, arch, 117 /* ipc */, 23 /* shmget */, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(run_call(&f, arch, 117, 0x10017, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(run_call(&f, arch, 117, 5, 0), RET_ERRNO(ENOSYS));
+    assert_int_equal(run_call(&f, arch, 54 /* ioctl */, 0, 0x5412), RET_ERRNO(EPERM));
+    assert_int_equal(run_call(&f, arch, 310 /* unshare */, 0x10000000, 0), RET_ERRNO(EPERM));
+    assert_int_equal(run_call(&f, arch, 120 /* clone */, 0x10000000, 0), RET_ERRNO(EPERM));
+    assert_int_equal(run_call(&f, arch, 120, 0x1200011, 0), SECCOMP_RET_ALLOW);
+}
+
 /* A rule with many conditions: jumps over more than 255 instructions, then a filter that the kernel refuses.
  */
 static void long_filters(void **state)
@@ -623,6 +654,7 @@ int main(void)
         cmocka_unit_test(actions_and_errno),
         cmocka_unit_test(unknown_names),
         cmocka_unit_test(errors),
+        cmocka_unit_test(default_profile_on_i386),
         cmocka_unit_test(long_filters),
         cmocka_unit_test(flags_without_meaning),
     };
