@@ -33,7 +33,8 @@ void error_clear(struct error *err)
     errno = saved;
 }
 
-static int set_text(struct error *err, int code, const char *suffix, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static int set_text(struct error *err, int code, const char *suffix,
+                                                          const char *fmt, va_list ap)
 {
     char *text = NULL, *whole = NULL;
 

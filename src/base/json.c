@@ -42,10 +42,12 @@ static int get_exact(const cJSON *item, int64_t *out)
 {
     double v = item->valuedouble;
 
-    if (!isfinite(v) || v != trunc(v))
+    if (!isfinite(v))
         return -EINVAL;
-    if (fabs(v) > EXACT_MAX)
+    if (v > EXACT_MAX || v < -EXACT_MAX)
         return -ERANGE;
+    if ((double)(int64_t)v != v)
+        return -EINVAL;
     *out = (int64_t)v;
     return 0;
 }

@@ -266,8 +266,8 @@ static int fail_duplicate(struct parser *p, const struct key *key)
 /* Takes the keys from @first on off the stack; an error if two are equal. */
 static int pop_keys(struct parser *p, size_t first)
 {
-    struct key *keys = p->keys + first;
     size_t n = p->n_keys - first;
+    struct key *keys = n ? p->keys + first : NULL; /* nothing may be added to NULL, not even 0 */
 
     p->n_keys = first;
     if (n > FEW_KEYS) {

@@ -11,23 +11,33 @@
 #include "base/json.h"
 #include "oci/tables.h"
 
-/* schema_decode reports what is not carried out only when everything else is right, but the checks between
- * members come after it: a config with both kinds of mistakes is told of the property first, which has to go
- * anyway. */
+/* Returns what schema_decode noted as not carried out. Mistakes are told first: a property that is understood
+ * but has to go may hide none. */
+static int refuse_later(struct error *later, struct error *err)
+{
+    int code = later->code;
+
+    if (code)
+        error_move(err, later);
+    return -code;
+}
+
 int oci_config_parse(const cJSON *json, struct oci_config **out, struct error *err)
 {
+    _cleanup_error_ struct error later = ERROR_INIT;
     _cleanup_config_ struct oci_config *config = NULL;
     void *decoded = NULL;
-    int r = schema_decode(&schema_oci_config, json, NULL, &decoded, err);
+    int r = schema_decode(&schema_oci_config, json, NULL, &decoded, &later, err);
 
     if (r < 0)
         return r;
     config = decoded;
     r = check_config(config, err);
-    if (r < 0)
-        return r;
-    *out = TAKE_PTR(config);
-    return 0;
+    if (r == 0)
+        r = refuse_later(&later, err);
+    if (r == 0)
+        *out = TAKE_PTR(config);
+    return r;
 }
 
 int oci_config_read(int dirfd, const char *name, struct oci_config **out, struct error *err)
@@ -45,11 +55,14 @@ int oci_config_read(int dirfd, const char *name, struct oci_config **out, struct
 
 int oci_process_parse(const cJSON *json, struct oci_process **out, struct error *err)
 {
+    _cleanup_error_ struct error later = ERROR_INIT;
     void *process = NULL;
-    int r = schema_decode(&schema_oci_process, json, NULL, &process, err);
+    int r = schema_decode(&schema_oci_process, json, NULL, &process, &later, err);
 
     if (r == 0)
         r = check_process(process, "", err);
+    if (r == 0)
+        r = refuse_later(&later, err);
     if (r < 0) {
         oci_process_free(process);
         return r;
@@ -69,7 +82,7 @@ int oci_seccomp_parse(const cJSON *json, struct oci_seccomp **out, struct error 
                    "the profile is what stands at linux.seccomp: an object with defaultAction and syscalls");
         return -EINVAL;
     }
-    r = schema_decode(&schema_oci_seccomp, json, NULL, &seccomp, err);
+    r = schema_decode(&schema_oci_seccomp, json, NULL, &seccomp, NULL, err); /* all of it is carried out */
     if (r == 0)
         r = check_seccomp(seccomp, "", err);
     if (r < 0) {

@@ -277,7 +277,7 @@ int schema_decode_into(struct schema_decoder *d, const struct schema_type *type,
 }
 
 int schema_decode(const struct schema_type *type, const cJSON *json, const char *path, void **out,
-                  struct error *err)
+                  struct error *later, struct error *err)
 {
     struct schema_decoder d = {.err = err, .later = ERROR_INIT, .last_capability = -1};
     struct schema_path root = {.name = path};
@@ -287,15 +287,12 @@ int schema_decode(const struct schema_type *type, const cJSON *json, const char 
     if (!object)
         return error_oom(err);
     r = schema_decode_into(&d, type, path ? &root : NULL, json, object);
-    if (r == 0 && d.later.code) {
-        r = -d.later.code;
-        error_move(err, &d.later);
-    }
-    error_clear(&d.later);
     if (r < 0) {
+        error_clear(&d.later);
         schema_free(type, object);
         return r;
     }
+    error_move(later, &d.later);
     *out = object;
     return 0;
 }

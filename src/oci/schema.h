@@ -152,10 +152,11 @@ struct schema_type {
     _Static_assert(ARRAY_SIZE(item##_fields) <= 64, "the decoder marks rows in one word")
 
 /* Decodes @json into a new struct of @type. @path is where @json stands in its document ("linux.seccomp"),
- * NULL for the document itself. *out is freed with schema_free. Returns 0, -EINVAL, -ENOMEM or, when all is
- * well but for properties that this version does not carry out, -ENOTSUP for the first of them. */
+ * NULL for the document itself. *out is freed with schema_free. *later gets the first property that this
+ * version does not carry out, as an ENOTSUP error for the caller to return when nothing else is wrong; it is
+ * left empty when there is none. Returns 0, -EINVAL or -ENOMEM. */
 int schema_decode(const struct schema_type *type, const cJSON *json, const char *path, void **out,
-                  struct error *err);
+                  struct error *later, struct error *err);
 
 /* The JSON of @object: absent members are left out. NULL when memory ran out. */
 cJSON *schema_encode(const struct schema_type *type, const void *object);

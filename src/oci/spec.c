@@ -135,7 +135,8 @@ static int add_process(cJSON *config, const struct spec_options *options)
     if (!process || json_add_bool(process, "terminal", !options->sandbox) < 0 || add_user(process) < 0 ||
         add_list(process, "args", default_args) < 0 || add_list(process, "env", default_env) < 0 ||
         json_add_string(process, "cwd", "/") < 0 || add_capabilities(process, caps) < 0 ||
-        add_rlimits(process) < 0 || json_add_bool(process, "noNewPrivileges", !options->sandbox) < 0)
+        (!options->sandbox && add_rlimits(process) < 0) ||
+        json_add_bool(process, "noNewPrivileges", !options->sandbox) < 0)
         return -ENOMEM;
     return json_add_item(config, "process", TAKE_PTR(process));
 }

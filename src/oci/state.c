@@ -38,7 +38,7 @@ static SCHEMA_TYPE(oci_state);
 int oci_state_parse(const cJSON *json, struct oci_state **out, struct error *err)
 {
     void *state = NULL;
-    int r = schema_decode(&schema_oci_state, json, NULL, &state, err);
+    int r = schema_decode(&schema_oci_state, json, NULL, &state, NULL, err);
 
     if (r == 0)
         *out = state;
