@@ -83,11 +83,23 @@ edit_config() {
     jq "$2" "$1/config.json" >"$1/config.json.new" && mv "$1/config.json.new" "$1/config.json"
 }
 
+# Words as a JSON list. By hand: jq's --args takes a word such as -c for an option of its own.
+json_words() {
+    local word list='' backslash='\\' quote='\"' newline='\n' tab='\t'
+    for word; do
+        word=${word//\\/"$backslash"}
+        word=${word//\"/"$quote"}
+        word=${word//$'\n'/"$newline"}
+        word=${word//$'\t'/"$tab"}
+        list+="${list:+,}\"$word\""
+    done
+    printf '[%s]\n' "$list"
+}
+
 set_args() {
     local dir=$1
     shift
-    jq '.process.args = $ARGS.positional' --args "$@" <"$dir/config.json" >"$dir/config.json.new" &&
-        mv "$dir/config.json.new" "$dir/config.json"
+    edit_config "$dir" ".process.args = $(json_words "$@")"
 }
 
 make_bundle() {

@@ -60,11 +60,16 @@ step() { # NAME CMD…
     fi
 }
 
-# autogen, configure and make in $WORK/BUILD, unless it was done; tells its failure as a TAP line.
+# autogen, configure and make in $WORK/BUILD, once; tells its failure as a TAP line.
 ensure_build() { # BUILD CONFIGURE-ARG…
     local build=$1
     shift
     [ ! -e "$WORK/$build/.done" ] || return 0
+    [ ! -e "$WORK/$build/.failed" ] || {
+        echo "not ok - $build: its build failed before"
+        return 1
+    }
+    touch "$WORK/$build/.failed"
     if [ ! -x "$WORK/src/configure" ]; then
         as_user "$TEST_USER" sh -c 'cd "$1" && ./autogen.sh' sh "$WORK/src" || {
             echo "not ok - autogen.sh"
@@ -75,11 +80,12 @@ ensure_build() { # BUILD CONFIGURE-ARG…
         echo "not ok - configure ($build)"
         return 1
     }
-    as_user "$TEST_USER" make -C "$WORK/$build" -j"$(nproc)" --no-print-directory all check TESTS= || {
+    as_user "$TEST_USER" sh -c 'make -C "$1" "$2" --no-print-directory && make -C "$1" "$2" --no-print-directory check TESTS=' \
+        sh "$WORK/$build" "-j$(nproc)" || {
         echo "not ok - make ($build)"
         return 1
     }
-    touch "$WORK/$build/.done"
+    mv "$WORK/$build/.failed" "$WORK/$build/.done"
 }
 
 gcc_build() {

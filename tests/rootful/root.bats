@@ -1,0 +1,96 @@
+# What is different when the machine's root calls: no user namespace unless asked for, real device nodes, all ids.
+
+load ../lib/common
+
+setup() {
+    skip_unless_root
+    bryo_setup
+    B=$TMP/bundle
+    make_bundle "$B" '.root.readonly = false'
+    ID=$(new_id)
+}
+
+teardown() {
+    [ -z "${TMP:-}" ] || bryo_teardown
+}
+
+@test "root gets no user namespace by itself" {
+    set_args "$B" readlink /proc/self/ns/user
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "$output" "$(readlink /proc/self/ns/user)"
+}
+
+@test "root gets one with --rootless=true" {
+    bryo spec --rootless -b "$TMP" >/dev/null
+    jq '.process.terminal = false | .process.args = ["readlink", "/proc/self/ns/user"] | .root.path = "bundle/rootfs"' \
+        "$TMP/config.json" >"$TMP/new.json"
+    mv "$TMP/new.json" "$TMP/config.json"
+    run bryo --rootless=true run -b "$TMP" "$ID"
+    assert_status 0
+    [ "$output" != "$(readlink /proc/self/ns/user)" ]
+}
+
+@test "root may map ids that are nobody's range" {
+    chown -R 300000:300000 "$B/rootfs"
+    # Inside, the way to the bundle is walked by uid 300000.
+    dir=$B
+    while [ "$dir" != / ]; do
+        [ -O "$dir" ] && chmod a+x "$dir"
+        dir=$(dirname "$dir")
+    done
+    edit_config "$B" '.linux.namespaces += [{type: "user"}]
+        | .linux.uidMappings = [{containerID: 0, hostID: 300000, size: 1000}] | .linux.gidMappings = .linux.uidMappings'
+    set_args "$B" sh -c 'cat /proc/self/uid_map; id -u; stat -c %u /bin'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "$(echo "${lines[0]}" | xargs)" "0 300000 1000"
+    assert_equal "${lines[1]} ${lines[2]}" "0 0"
+}
+
+@test "a process of another uid and its groups" {
+    edit_config "$B" '.process.user = {uid: 1234, gid: 5678, additionalGids: [42, 43]}'
+    set_args "$B" sh -c 'id -u; id -g; grep Groups /proc/self/status'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "${lines[0]} ${lines[1]}" "1234 5678"
+    assert_equal "$(echo "${lines[2]}" | xargs)" "Groups: 42 43"
+}
+
+@test "device nodes are made, with the mode and owner asked for" {
+    edit_config "$B" '.linux.devices = [{path: "/dev/mynull", type: "c", major: 1, minor: 3, fileMode: 416, uid: 7, gid: 8},
+        {path: "/dev/sub/fifo", type: "p", fileMode: 384}]'
+    set_args "$B" stat -c '%n %F %a %u %g %t:%T' /dev/mynull /dev/sub/fifo
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "${lines[0]}" "/dev/mynull character special file 640 7 8 1:3"
+    assert_output "/dev/sub/fifo fifo 600"
+}
+
+@test "the mounts of a container do not reach the machine" {
+    before=$(wc -l </proc/self/mountinfo)
+    set_args "$B" sleep 100
+    bryo create -b "$B" "$ID"
+    assert_equal "$(wc -l </proc/self/mountinfo)" "$before"
+    bryo delete --force "$ID"
+    assert_equal "$(wc -l </proc/self/mountinfo)" "$before"
+}
+
+@test "limits that this version does not set are refused by name" {
+    edit_config "$B" '.linux.resources.memory.limit = 1000000'
+    run bryo run -b "$B" "$ID"
+    assert_status 1
+    assert_output "linux.resources.memory"
+    [ ! -e "$BRYO_ROOT/$ID" ]
+}
+
+@test "capabilities that are not granted are gone for good" {
+    edit_config "$B" '.process.capabilities = {bounding: ["CAP_CHOWN"], permitted: ["CAP_CHOWN"], effective: ["CAP_CHOWN"]}'
+    set_args "$B" sh -c 'grep ^Cap /proc/self/status; mount -t tmpfs tmpfs /tmp 2>&1; hostname other 2>&1'
+    run bryo run -b "$B" "$ID"
+    [ "$status" -ne 0 ]
+    for set in CapPrm CapEff CapBnd; do
+        assert_output "$set:"$'\t'"0000000000000001"
+    done
+    assert_output "permission denied"
+}
