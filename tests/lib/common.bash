@@ -85,7 +85,7 @@ edit_config() {
 
 # Words as a JSON list. By hand: jq's --args takes a word such as -c for an option of its own.
 json_words() {
-    local word list='' backslash='\\' quote='\"' newline='\n' tab='\t'
+    local word list='' backslash=$'\\\\' quote='\"' newline='\n' tab='\t'
     for word; do
         word=${word//\\/"$backslash"}
         word=${word//\"/"$quote"}
