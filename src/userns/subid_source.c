@@ -195,9 +195,8 @@ static int run_getsubids(struct subid_lookup *lookup, enum subid_kind kind, stru
     if (r < 0) {
         error_prefix(err, "find subordinate ids (subid: %s in " NSSWITCH_PATH ")", lookup->service);
         if (r == -ENOENT)
-            error_hint(err,
-                       "install getsubids (Debian: sudo apt-get install libsubid4 uidmap; Fedora: sudo dnf "
-                       "install shadow-utils-subid)");
+            error_hint(err, "install getsubids (Debian: sudo apt-get install uidmap; Fedora: sudo dnf "
+                            "install shadow-utils-subid)");
         return r;
     }
     r = spawn_finish(&s, &status, &text, err);
@@ -205,10 +204,14 @@ static int run_getsubids(struct subid_lookup *lookup, enum subid_kind kind, stru
         return r;
     if (status != 0) {
         char why[WAIT_TEXT_MAX];
+        text[strcspn(text, "\n")] = '\0';
         _cleanup_free_ char *said = str_quote(text, 200);
-        return error_set(err, EIO, "getsubids %s%s (subid: %s in " NSSWITCH_PATH "): %s: %s",
-                         kind == SUBID_GID ? "-g " : "", name, lookup->service,
-                         process_status_text(why, status), said ? said : "");
+        error_set(err, EIO, "getsubids %s%s (subid: %s in " NSSWITCH_PATH "): %s: %s",
+                  kind == SUBID_GID ? "-g " : "", name, lookup->service, process_status_text(why, status),
+                  said && *said ? said : "it said nothing");
+        error_hint(err, "ask whoever runs the service \"%s\" for subordinate ids of %s", lookup->service,
+                   name);
+        return -EIO;
     }
     return subid_parse_getsubids(text, out, err);
 }
