@@ -185,11 +185,38 @@ static int walk_create(int rootfd, const char *path, mode_t mode, bool no_links,
     }
 }
 
+/* The common case in few calls: only the last component is missing, and it is a plain name. Returns the
+ * descriptor, or -EAGAIN for the long way. */
+static int create_last(int rootfd, const char *path, mode_t mode, bool no_links, bool file)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    char parent[PATH_MAX];
+
+    if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+        (size_t)(name - path) >= sizeof parent - 1)
+        return -EAGAIN;
+    memcpy(parent, path, (size_t)(name - path));
+    strcpy(parent + (name - path), name == path ? "." : "");
+    _cleanup_close_ int dir = open_policy(rootfd, parent, O_PATH | O_DIRECTORY, no_links);
+    if (dir < 0 || (file ? mknodat(dir, name, S_IFREG | mode, 0) : mkdirat(dir, name, mode)) < 0)
+        return -EAGAIN;
+    int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC | (file ? 0 : O_DIRECTORY));
+    return fd < 0 ? -EAGAIN : fd;
+}
+
+static int create(int rootfd, const char *path, mode_t mode, bool no_links, bool file)
+{
+    int fd = create_last(rootfd, path, mode, no_links, file);
+
+    return fd == -EAGAIN ? walk_create(rootfd, path, mode, no_links, file) : fd;
+}
+
 int path_mkdir_in_root(int rootfd, const char *path, mode_t mode, bool no_links)
 {
     int fd = open_policy(rootfd, path, O_PATH | O_DIRECTORY, no_links);
 
-    return fd == -ENOENT && *path ? walk_create(rootfd, path, mode, no_links, false) : fd;
+    return fd == -ENOENT && *path ? create(rootfd, path, mode, no_links, false) : fd;
 }
 
 int path_mkfile_in_root(int rootfd, const char *path, mode_t mode, bool no_links)
@@ -203,7 +230,7 @@ int path_mkfile_in_root(int rootfd, const char *path, mode_t mode, bool no_links
     if (path[len - 1] == '/')
         return -EISDIR;
     fd = open_policy(rootfd, path, O_PATH, no_links);
-    return fd == -ENOENT ? walk_create(rootfd, path, mode, no_links, true) : fd;
+    return fd == -ENOENT ? create(rootfd, path, mode, no_links, true) : fd;
 }
 
 char *path_of_fd(int fd)

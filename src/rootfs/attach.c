@@ -78,13 +78,13 @@ int mount_set_propagation(int fd, unsigned long propagation)
                : 0;
 }
 
-int mount_clone_host(const char *path, bool readonly)
+int mount_clone_host(const char *path, uint64_t tree_attrs)
 {
     _cleanup_close_ int fd =
         sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
     if (fd < 0)
         return -errno;
-    int r = readonly ? mount_set_attrs(fd, true, MOUNT_ATTR_RDONLY, 0) : 0;
+    int r = mount_set_attrs(fd, true, tree_attrs, 0);
     return r < 0 ? r : TAKE_FD(fd);
 }

@@ -19,6 +19,7 @@ struct mounting {
     int dest;                /* what it will be attached to, O_PATH; owned */
     bool dest_made;          /* the destination was not there */
     int fd;                  /* the new mount, detached until the end; owned */
+    bool fresh;              /* it is a new file system of the kind asked for */
 };
 
 /* Fills @err with `mounts[3]: mount "tmpfs" (tmpfs) at "/dev": DETAIL: DESCRIPTION`. @detail may be NULL or
@@ -35,11 +36,12 @@ int path_failure(const char *what, const char *path, int code, struct error *err
 /* A new file system, made detached. */
 struct newfs {
     const char *type;
-    const char *source;   /* NULL: none */
-    char *const *data;    /* "key=value" or "flag" */
-    const char *skip_key; /* leave this key of @data out */
-    const char *mode;     /* mode= of its root directory, NULL: not given */
-    unsigned long sb_set; /* MS_* of the superblock */
+    const char *source;       /* NULL: none */
+    char *const *data;        /* "key=value" or "flag" */
+    const char *skip_key;     /* leave this key of @data out */
+    const char *optional_key; /* go on when the file system takes this one for invalid */
+    const char *mode;         /* mode= of its root directory, NULL: not given */
+    unsigned long sb_set;     /* MS_* of the superblock */
     bool sb_readonly;
     uint64_t attrs; /* MOUNT_ATTR_* */
 };
@@ -67,9 +69,11 @@ int mount_attach(int fd, int dest);
 int mount_set_attrs(int fd, bool tree, uint64_t set, uint64_t clr);
 /* Sets the propagation (MS_PRIVATE …, with MS_REC for the whole tree). Returns 0 or -errno. */
 int mount_set_propagation(int fd, unsigned long propagation);
-/* A detached clone, with all below, of the host's @path; read-only everywhere if @readonly. Returns the
- * descriptor or -errno. */
-int mount_clone_host(const char *path, bool readonly);
+/* A detached clone, with all below, of the host's @path; every mount in it gets @tree_attrs (MOUNT_ATTR_*).
+ * Returns the descriptor or -errno. */
+int mount_clone_host(const char *path, uint64_t tree_attrs);
+/* For trees that show the host's kernel. */
+#define MOUNT_ATTRS_LOCKED_DOWN (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 /* mount.c */
 int mount_config_mounts(struct rootfs *r, struct error *err);

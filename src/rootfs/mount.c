@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,21 +59,27 @@ static int destination_failed(const struct mounting *m, int code, bool nolinks, 
     return -code;
 }
 
+/* Opens what is at the destination. */
+static int open_existing(const struct mounting *m, bool nolinks)
+{
+    if (nolinks)
+        return path_open_in_root_nolinks(m->r->root_fd, m->destination, O_PATH, 0);
+    return path_open_in_root(m->r->root_fd, m->destination,
+                             O_PATH | (m->plan->dest_nofollow ? O_NOFOLLOW : 0), 0);
+}
+
 /* Opens what the mount goes to, and makes it if nothing is there: a directory or a file, as the source is. */
 static int open_destination(struct mounting *m, bool directory, struct error *err)
 {
-    const char *type = m->plan->mount->type;
-    bool nolinks = is_guarded(m->destination) ||
-                   (!m->plan->bind && type && (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0));
-    int fd;
+    const char *type = m->plan->bind || !m->plan->mount->type ? "" : m->plan->mount->type;
+    bool nolinks = is_guarded(m->destination) || strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
+    /* Whether it was there matters to these: a bind mount of the wrong kind, a tmpfs that looks like what it
+     * covers, a link that is not followed. */
+    bool look = m->plan->bind || m->plan->dest_nofollow || strcmp(type, "tmpfs") == 0;
+    int fd = look ? open_existing(m, nolinks) : -ENOENT;
 
-    if (nolinks)
-        fd = path_open_in_root_nolinks(m->r->root_fd, m->destination, O_PATH, 0);
-    else
-        fd = path_open_in_root(m->r->root_fd, m->destination,
-                               O_PATH | (m->plan->dest_nofollow ? O_NOFOLLOW : 0), 0);
     if (fd == -ENOENT) {
-        m->dest_made = true;
+        m->dest_made = look;
         fd = directory ? path_mkdir_in_root(m->r->root_fd, m->destination, 0755, nolinks)
                        : path_mkfile_in_root(m->r->root_fd, m->destination, 0644, nolinks);
     }
@@ -197,8 +202,7 @@ static int remount(struct mounting *m, struct error *err)
     struct detail detail = {""};
     int r;
 
-    m->dest = is_guarded(m->destination) ? path_open_in_root_nolinks(m->r->root_fd, m->destination, O_PATH, 0)
-                                         : path_open_in_root(m->r->root_fd, m->destination, O_PATH, 0);
+    m->dest = open_existing(m, is_guarded(m->destination));
     if (m->dest < 0)
         return destination_failed(m, -m->dest, is_guarded(m->destination), err);
     m->fd = fcntl(m->dest, F_DUPFD_CLOEXEC, 0);
@@ -252,13 +256,11 @@ static void adopt_proc(struct mounting *m)
 {
     const struct mount_plan *plan = m->plan;
 
-    if (plan->bind || plan->remount || strcmp(plan->mount->type, "proc") != 0 || plan->data ||
-        (plan->attr_set & MOUNT_ATTR_RDONLY))
+    if (!m->fresh || strcmp(plan->mount->type, "proc") != 0 || strcmp(m->destination, "/proc") != 0 ||
+        plan->data || (plan->attr_set & MOUNT_ATTR_RDONLY))
         return;
-    if (strcmp(m->destination, "/proc") == 0 && path_is_fs(m->fd, PROC_SUPER_MAGIC) == 1) {
-        fd_close(&m->r->proc_fd);
-        m->r->proc_fd = TAKE_FD(m->fd);
-    }
+    fd_close(&m->r->proc_fd);
+    m->r->proc_fd = TAKE_FD(m->fd);
 }
 
 static int mount_planned(struct mounting *m, struct error *err)

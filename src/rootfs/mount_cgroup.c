@@ -27,14 +27,14 @@
 
 static int bind_host(struct mounting *m, const char *path, struct error *err)
 {
-    m->fd = mount_clone_host(path, true);
+    m->fd = mount_clone_host(path, MOUNT_ATTRS_LOCKED_DOWN);
     if (m->fd < 0) {
         char what[64];
         int r = m->fd;
         snprintf(what, sizeof what, "mounts[%zu] (cgroup): bind the host's", m->index);
         return path_failure(what, path, -r, err);
     }
-    int r = mount_set_attrs(m->fd, false, mount_plan_attrs(m->plan), 0);
+    int r = mount_set_attrs(m->fd, false, mount_plan_attrs(m->plan) & ~(uint64_t)MOUNT_ATTRS_LOCKED_DOWN, 0);
     return r < 0 ? mounting_fail(m, -r, "set attributes", err) : 0;
 }
 
@@ -123,7 +123,7 @@ static char *own_path(const char *own, const char *super, bool v2, const char *r
 }
 
 /* A mount of the hierarchy seen from our cgroup namespace. */
-static int new_hierarchy(const struct mountinfo *line)
+static int new_hierarchy(const struct mounting *m, const struct mountinfo *line)
 {
     static const char *const no_options[] = {
         "rw", "ro", "xattr", "clone_children", "seclabel", "cpuset_v2_mode"};
@@ -142,7 +142,9 @@ static int new_hierarchy(const struct mountinfo *line)
             return -ENOMEM;
     }
     bool v2 = strcmp(line->type, "cgroup2") == 0;
-    struct newfs fs = {.type = line->type, .source = "cgroup", .data = v2 ? NULL : data, .attrs = ATTRS};
+    struct newfs fs = {.type = line->type, .source = "cgroup", .data = v2 ? NULL : data};
+
+    fs.attrs = ATTRS | (m->plan->attr_set & MOUNT_ATTR_RDONLY);
     return newfs_mount(&fs, &detail);
 }
 
@@ -154,18 +156,9 @@ static int bound_hierarchy(const struct v1 *v, const struct mountinfo *line)
 
     if (!path)
         return -ENOMEM;
-    int fd = mount_clone_host(path, true);
+    int fd = mount_clone_host(path, MOUNT_ATTRS_LOCKED_DOWN);
     /* A cgroup namespace hides the path: the whole hierarchy, then. */
-    if (fd == -ENOENT)
-        fd = mount_clone_host(line->target, true);
-    if (fd < 0)
-        return fd;
-    int r = mount_set_attrs(fd, true, ATTRS, 0);
-    if (r < 0) {
-        fd_close(&fd);
-        return r;
-    }
-    return fd;
+    return fd == -ENOENT ? mount_clone_host(line->target, MOUNT_ATTRS_LOCKED_DOWN) : fd;
 }
 
 /* "cpu" and "cpuacct" for a hierarchy called "cpu,cpuacct". */
@@ -195,7 +188,7 @@ static int add_hierarchy(void *data, const struct mountinfo *line)
     /* The tmpfs is new and ours: single names in it lead nowhere else. */
     if (mkdirat(m->fd, name, 0755) < 0)
         return errno == EEXIST ? 0 : mounting_fail(m, errno, name, v->err);
-    _cleanup_close_ int fd = m->r->new_cgroup ? new_hierarchy(line) : -EPERM;
+    _cleanup_close_ int fd = m->r->new_cgroup ? new_hierarchy(m, line) : -EPERM;
     if (fd < 0)
         fd = bound_hierarchy(v, line);
     if (fd < 0)

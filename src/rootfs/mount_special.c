@@ -67,25 +67,38 @@ static int fall_back(struct mounting *m, const struct special *s, int code, cons
         rootfs_warning(m->r,
                        "%s at \"%s\": the kernel refuses a new one here; the outer one is bound read-only",
                        s->type, m->destination);
-    m->fd = mount_clone_host(s->host, s->readonly);
+    m->fd = mount_clone_host(s->host, s->readonly ? MOUNT_ATTRS_LOCKED_DOWN : 0);
     if (m->fd < 0) {
         char what[64];
         int r = m->fd;
         snprintf(what, sizeof what, "mounts[%zu] (%s): bind the host's", m->index, s->type);
         return path_failure(what, s->host, -r, err);
     }
-    int r = mount_set_attrs(m->fd, false, mount_plan_attrs(m->plan), 0);
+    int r = mount_set_attrs(m->fd, false,
+                            mount_plan_attrs(m->plan) & ~(s->readonly ? MOUNT_ATTRS_LOCKED_DOWN : 0ULL), 0);
     return r < 0 ? mounting_fail(m, -r, "set attributes", err) : 0;
 }
 
+/* The gid= of devpts, if it is a number that this user namespace does not map. */
 static bool asks_for_unmapped_gid(const struct mount_plan *plan)
 {
     STRV_FOREACH (option, plan->data) {
         uint32_t gid, last;
-        if (str_starts(*option, "gid=") && parse_u32(*option + 4, &gid) == 0)
+        if (str_starts(*option, "gid=") && parse_id(*option + 4, &gid) == 0)
             return !gid_is_mapped(gid, &last);
     }
     return false;
+}
+
+/* Is every gid= a number? Then the only thing devpts can find invalid is that it is not mapped. */
+static bool gid_is_number(const struct mount_plan *plan)
+{
+    uint32_t gid;
+
+    STRV_FOREACH (option, plan->data)
+        if (str_starts(*option, "gid=") && parse_id(*option + 4, &gid) < 0)
+            return false;
+    return true;
 }
 
 static bool has_mode(const struct mount_plan *plan)
@@ -134,12 +147,16 @@ int mount_filesystem(struct mounting *m, struct error *err)
         int r = newfs_mount2(&fs, m->dest, &detail);
         return r < 0 ? mounting_fail(m, -r, detail.text, err) : 0;
     }
+    if (devpts && m->r->in_userns && gid_is_number(plan))
+        fs.optional_key = "gid";
     m->fd = newfs_mount(&fs, &detail);
+    /* Older kernels look at the options of devpts only at the end. */
     if (m->fd == -EINVAL && devpts && m->r->in_userns && asks_for_unmapped_gid(plan)) {
         fs.skip_key = "gid";
         m->fd = newfs_mount(&fs, &detail);
     }
-    if (m->fd >= 0)
+    m->fresh = m->fd >= 0;
+    if (m->fresh)
         return 0;
     if (m->fd == -EPERM && special)
         return fall_back(m, special, EPERM, &detail, err);

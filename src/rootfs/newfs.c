@@ -75,14 +75,14 @@ static bool is_key(const char *option, const char *key)
     return key && strncmp(option, key, n) == 0 && (option[n] == '=' || option[n] == '\0');
 }
 
-static int set_options(int fs, char *const *data, const char *skip_key, unsigned long sb_set,
-                       struct detail *detail)
+static int set_options(int fs, char *const *data, const char *skip_key, const char *optional_key,
+                       unsigned long sb_set, struct detail *detail)
 {
     STRV_FOREACH (option, data) {
         if (is_key(*option, skip_key))
             continue;
         int r = set_option(fs, *option, detail);
-        if (r < 0)
+        if (r < 0 && !(r == -EINVAL && is_key(*option, optional_key)))
             return r;
     }
     for (size_t i = 0; i < ARRAY_SIZE(sb_flags); i++)
@@ -108,7 +108,7 @@ int newfs_mount(const struct newfs *n, struct detail *detail)
         read_message(fs, detail);
         return -code;
     }
-    int r = set_options(fs, n->data, n->skip_key, n->sb_set, detail);
+    int r = set_options(fs, n->data, n->skip_key, n->optional_key, n->sb_set, detail);
     if (r < 0)
         return r;
     if (n->mode && sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", n->mode, 0) < 0)
@@ -188,7 +188,7 @@ int newfs_reconfigure(int fd, const struct mount_plan *plan, struct detail *deta
     _cleanup_close_ int fs = sys_fspick(fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
     if (fs < 0)
         return -errno;
-    int r = set_options(fs, plan->data, NULL, plan->sb_set, detail);
+    int r = set_options(fs, plan->data, NULL, NULL, plan->sb_set, detail);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sb_flags); i++)
         if ((plan->sb_clr & sb_flags[i].flag) && sb_flags[i].clear)
             r = set_option(fs, sb_flags[i].clear, detail);
