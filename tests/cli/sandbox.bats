@@ -48,7 +48,7 @@ sandbox_127() {
     sandbox --name box "$image" -- sh -c 'id -u; echo $$; hostname; ls /sys/class/net; cat /proc/1/comm; true'
     assert_status 0
     assert_equal "$output" $'0\n1\nbox\nlo\nsh'
-    assert_equal "$stderr" ""
+    ! has_subids || assert_equal "$stderr" ""
 }
 
 @test "the exit code is the command's, or 128 plus the signal" {
@@ -97,12 +97,12 @@ sandbox_127() {
     run bash -c "echo hello | '$BRYO' --root '$BRYO_ROOT' sandbox '$TMP/tree' -- sh -c 'read x; echo out \$x; echo err >&2' 2>'$TMP/err'"
     assert_status 0
     assert_equal "$output" "out hello"
-    assert_equal "$(cat "$TMP/err")" err
+    assert_equal "$(grep -v ^bryo: "$TMP/err")" err
 }
 
 @test "no command: a shell that reads standard input" {
     tree
-    run bash -c "echo 'echo from the shell; exit 5' | '$BRYO' --root '$BRYO_ROOT' sandbox '$TMP/tree'"
+    run --separate-stderr bash -c "echo 'echo from the shell; exit 5' | '$BRYO' --root '$BRYO_ROOT' sandbox '$TMP/tree'"
     assert_status 5
     assert_equal "$output" "from the shell"
 }
