@@ -103,21 +103,22 @@ static int start_helper(const struct idmap *map, enum subid_kind kind, struct id
         if (r < 0)
             return r;
     }
-    /* One buffer holds all the numbers; 11 bytes are enough for each. */
+    /* All numbers lie in one buffer, each with its NUL. */
+    enum { WIDTH = 12 };
     size_t n = 0, words = 2 + 3 * list->count;
     _cleanup_free_ char **argv = calloc(words + 1, sizeof *argv);
-    _cleanup_free_ char *numbers = malloc((words - 1) * 12);
+    _cleanup_free_ char(*numbers)[WIDTH] = calloc(words, WIDTH);
     if (!argv || !numbers)
         return error_oom(err);
-    char *p = numbers;
     argv[n++] = (char *)(uintptr_t)idmap_program(kind);
-    argv[n++] = p;
-    p += sprintf(p, "%d", (int)job->target) + 1;
+    snprintf(numbers[n], WIDTH, "%d", (int)job->target);
+    argv[n] = numbers[n];
+    n++;
     for (size_t i = 0; i < list->count; i++) {
         const uint32_t values[3] = {list->items[i].container_id, list->items[i].host_id, list->items[i].size};
-        for (size_t j = 0; j < 3; j++) {
-            argv[n++] = p;
-            p += sprintf(p, "%u", values[j]) + 1;
+        for (size_t j = 0; j < 3; j++, n++) {
+            snprintf(numbers[n], WIDTH, "%u", values[j]);
+            argv[n] = numbers[n];
         }
     }
     struct spawn s = SPAWN_INIT;

@@ -386,7 +386,7 @@ static int run_mapped(const struct idmap *map, const char *script, const char *w
     char *argv[] = {"/bin/sh", "-c", (char *)(uintptr_t)script, NULL};
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_free_ char *said = NULL;
-    int out[2], extra[2], status;
+    int out[2], extra[2], status = -1;
     pid_t pid;
 
     if (pipe2(out, O_CLOEXEC) < 0 || pipe2(extra, O_CLOEXEC) < 0 || write(extra[1], "kept\n", 5) != 5)
