@@ -47,6 +47,7 @@ struct sandbox {
     char **own_env; /* what the options set */
     cJSON *config;
     uint64_t added_caps;
+    int first_mount; /* in mounts of config.json, of those that the options ask for: tmpfs, then binds */
     struct image image;
     struct idmap map;
     struct run_dir dir;
@@ -163,9 +164,10 @@ static int plan(struct sandbox *s, struct error *err)
         .seccomp = o->seccomp,
     };
     r = sandbox_config_begin(&config, &s->config, &s->added_caps, err);
-    if (r == 0)
-        r = sandbox_mounts(sandbox_config_mounts(s->config), o->tmpfs, o->bind, err);
-    return r;
+    if (r < 0)
+        return r;
+    s->first_mount = cJSON_GetArraySize(sandbox_config_mounts(s->config));
+    return sandbox_mounts(sandbox_config_mounts(s->config), o->tmpfs, o->bind, err);
 }
 
 static int make_root(struct sandbox *s, const struct image_events *events, struct error *err)
@@ -231,11 +233,30 @@ static bool looks_like_root(int rootfd)
     return found;
 }
 
+/* Names the option behind a property of config.json that the user did not write. */
+static void name_option(const struct sandbox *s, struct error *err)
+{
+    const struct sandbox_options *o = s->opt;
+    const char *text = error_text(err);
+    size_t n_tmpfs = strv_len(o->tmpfs), n_binds = strv_len(o->bind);
+    if (o->user && str_starts(text, "process.user."))
+        error_prefix(err, "--user \"%s\"", o->user);
+    if (!str_starts(text, "mounts["))
+        return;
+    long index = strtol(text + strlen("mounts["), NULL, 10) - s->first_mount;
+    if (index >= 0 && (size_t)index < n_tmpfs)
+        error_prefix(err, "--tmpfs \"%s\"", o->tmpfs[index]);
+    else if (index >= 0 && (size_t)index < n_tmpfs + n_binds)
+        error_prefix(err, "--bind \"%s\"", o->bind[(size_t)index - n_tmpfs]);
+}
+
 /* The exit code for a container that did not come to run, with a hint where the command was not to be found.
  * The texts `exec "NAME": …` are those of security/program.c and of init, which callers of OCI runtimes read
  * as well. */
 static int failure_code(const struct sandbox *s, struct error *err)
 {
+    if (err)
+        name_option(s, err);
     if (!err || !str_starts(error_text(err), "exec \""))
         return SANDBOX_EXIT_FAILED;
     if (err->code != ENOENT)

@@ -436,6 +436,22 @@ END
     assert_status 125
 }
 
+@test "mistakes behind config.json are told by the option" {
+    tree
+    sandbox --tmpfs /run:size=abc "$TMP/tree" -- true
+    assert_status 125
+    assert_output '--tmpfs "/run:size=abc": mounts['
+    mkdir "$TMP/data"
+    sandbox --tmpfs /run --bind "$TMP/data:/etc/motd" "$TMP/tree" -- true
+    assert_status 125
+    assert_output "--bind \"$TMP/data:/etc/motd\": mounts["
+    is_root || {
+        sandbox --user 4000000000 "$TMP/tree" -- true
+        assert_status 125
+        assert_output '--user "4000000000": process.user.uid'
+    }
+}
+
 @test "mistakes: no helper program" {
     BRYO_HELPER_DIR=/nonexistent run bryo sandbox "$image" -- true
     assert_status 125
