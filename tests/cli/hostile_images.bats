@@ -108,7 +108,7 @@ nothing_outside() {
         | .mounts += [{destination: "/proc/sys/net", type: "tmpfs", source: "tmpfs", options: []}]'
     set_args "$B" find /proc/sys/net -type f
     run_hostile
-    refute_output "ip_forward"
+    [ "$status" -ne 0 ] || refute_output "ip_forward"
 }
 
 @test "what bryo binds into a sandbox does not follow the image's links" {
