@@ -239,10 +239,11 @@ static void name_option(const struct sandbox *s, struct error *err)
     const struct sandbox_options *o = s->opt;
     const char *text = error_text(err);
     size_t n_tmpfs = strv_len(o->tmpfs), n_binds = strv_len(o->bind);
-    if (o->user && str_starts(text, "process.user."))
-        error_prefix(err, "--user \"%s\"", o->user);
-    if (!str_starts(text, "mounts["))
+    if (!str_starts(text, "mounts[")) {
+        if (o->user && str_starts(text, "process.user."))
+            error_prefix(err, "--user \"%s\"", o->user);
         return;
+    }
     long index = strtol(text + strlen("mounts["), NULL, 10) - s->first_mount;
     if (index >= 0 && (size_t)index < n_tmpfs)
         error_prefix(err, "--tmpfs \"%s\"", o->tmpfs[index]);
