@@ -1,11 +1,12 @@
 /*
  * Removing trees whose files belong to the ids of a user namespace.
  *
- * Theory of operation: a child unshares a user namespace, the parent writes the same maps that the container
- * had, and the child removes the tree with the capabilities it has there over every mapped id. No program is
- * executed, so it works without bryo-image. The child keeps the caller's own ids: the directory above the
- * tree belongs to those, and may lie outside the maps. What the child could not remove it reports over a
- * socket: one message, errno first and the text behind it.
+ * Theory of operation: what the caller may remove is removed at once. For the rest a child unshares a user
+ * namespace, the parent writes the same maps that the container had, and the child removes the tree with the
+ * capabilities it has there over every mapped id. No program is executed, so it works without bryo-image. The
+ * child keeps the caller's own ids: the directory above the tree belongs to those, and may lie outside the
+ * maps. What the child could not remove it reports over a socket: one message, errno first and the text
+ * behind it.
  */
 #include "userns/remove.h"
 
@@ -160,19 +161,19 @@ int tree_remove_mapped(const struct idmap *map, const char *path, struct error *
     if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
         return 0;
 
-    _cleanup_error_ struct error why = ERROR_INIT;
-    bool made = false;
-    if (map && map->uids.count > 0 && map->gids.count > 0 && geteuid() != 0) {
-        r = remove_in_userns(map, dirfd, name, &made, &why);
+    /* As the caller first: most trees are the caller's own through and through, and a namespace costs more
+     * than they. */
+    _cleanup_error_ struct error plain = ERROR_INIT, mapped = ERROR_INIT;
+    r = remove_tree_at(dirfd, name, &plain);
+    if (r == 0)
+        return 0;
+    bool made = false, worth = map && map->uids.count > 0 && map->gids.count > 0 && geteuid() != 0;
+    if (worth) {
+        r = remove_in_userns(map, dirfd, name, &made, &mapped);
         if (r == 0)
             return 0;
     }
-    /* As the caller: with uid 0 this is the way, else it takes what the namespace could not be made for. */
-    _cleanup_error_ struct error plain = ERROR_INIT;
-    int p = remove_tree_at(dirfd, name, &plain);
-    if (p == 0)
-        return 0;
-    error_move(err, r < 0 ? &why : &plain);
+    error_move(err, worth ? &mapped : &plain);
     error_prefix(err, "remove \"%s\"", path);
-    return r < 0 ? r : p;
+    return r;
 }
