@@ -15,6 +15,7 @@
 #include "cli/help.h"
 #include "cli/verbs.h"
 #include "container/runtime.h"
+#include "container/seal.h"
 
 /* A caller that closed one of 0, 1 or 2 would get the next file we open there (a log, a pty, a container's
  * root) as its standard stream: put /dev/null in the gap. open gives the lowest free number. */
@@ -44,8 +45,8 @@ static int print_version(struct error *err)
     return text ? cli_write(text, err) : error_oom(err);
 }
 
-/* @argv: behind the verb's name. */
-static int run_verb(const struct verb *verb, char **argv, const struct global_options *global,
+/* @argv: behind the verb's name; @whole: all of the program's arguments. */
+static int run_verb(const struct verb *verb, char **argv, char **whole, const struct global_options *global,
                     struct log *log, struct error *err)
 {
     struct runtime rt = {.log = log, .rootless = -1};
@@ -56,7 +57,9 @@ static int run_verb(const struct verb *verb, char **argv, const struct global_op
     if (r == 0 && help)
         r = print_verb_help(verb, err);
     else if (r == 0) {
-        if (!verb->no_state)
+        if (verb->seals)
+            r = seal_self(whole, err);
+        if (r == 0 && !verb->no_state)
             r = runtime_init(&rt, global->root, log, err);
         rt.rootless = global_rootless(global);
         if (r == 0)
@@ -68,7 +71,7 @@ static int run_verb(const struct verb *verb, char **argv, const struct global_op
 }
 
 /* Returns the exit code, or a negative errno with @err filled. */
-static int bryo(char **argv, struct log *log, struct error *err)
+static int bryo(char **whole, char **argv, struct log *log, struct error *err)
 {
     struct invocation inv = {.log = log};
     struct error log_err = ERROR_INIT;
@@ -98,7 +101,7 @@ static int bryo(char **argv, struct log *log, struct error *err)
         r = r == 0 ? EXIT_FAILURE : r;
     } else {
         const struct verb *verb = cli_find_verb(inv.args[0]);
-        r = verb ? run_verb(verb, inv.args + 1, global, log, err) : cli_unknown_verb(inv.args[0], err);
+        r = verb ? run_verb(verb, inv.args + 1, whole, global, log, err) : cli_unknown_verb(inv.args[0], err);
     }
     options_free(&cli_global, &inv);
     return r;
@@ -126,7 +129,9 @@ int main(int argc, char **argv)
     /* A reader that went away is an error of one write, never the end of a runtime halfway through its work.
      * The container's process gets all signals back at their defaults. */
     signal(SIGPIPE, SIG_IGN);
-    int r = bryo(argc > 0 ? argv + 1 : argv, &log, &err);
+    /* A caller that ignores SIGCHLD would make our children vanish unseen. */
+    signal(SIGCHLD, SIG_DFL);
+    int r = bryo(argv, argc > 0 ? argv + 1 : argv, &log, &err);
     if (r < 0 || (r > 0 && err.text))
         report(&log, &err);
     log_close(&log);

@@ -55,7 +55,9 @@ struct verb {
     size_t min_args, max_args;
     bool stop_at_first; /* options end at the first argument (kill, sandbox); a `--` behind it is an argument
                          */
-    bool no_state;      /* works without a state directory: none is looked for, rt->root stays NULL */
+    bool seals;    /* puts a process of bryo's into a container: runs from a copy that nobody can write where
+                    * that is needed (container/seal.h) */
+    bool no_state; /* works without a state directory: none is looked for, rt->root stays NULL */
     /* Returns the exit code of bryo (0 … 255), or a negative errno with @err filled (printed by main, exit
      * 1). An exit code above 0 with @err filled is printed too: for verbs that have codes of their own for
      * their failures. */

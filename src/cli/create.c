@@ -25,6 +25,7 @@ const struct verb cli_create = {
     .details = "The container's process gets the standard input, output and error of this call. With "
                "process.terminal in "
                "config.json it gets a terminal, and --console-socket must be given.",
+    .seals = true,
     .options = options,
     .options_size = sizeof(struct create_options),
     .min_args = 1,

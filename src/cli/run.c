@@ -31,6 +31,7 @@ const struct verb cli_run = {
                "go on to the process. With process.terminal in config.json the terminal of this call is "
                "connected to the "
                "container's.",
+    .seals = true,
     .options = options,
     .options_size = sizeof(struct create_options),
     .min_args = 1,

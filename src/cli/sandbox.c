@@ -70,6 +70,7 @@ const struct verb cli_sandbox = {
         "The exit code is the command's, 128 + N if signal N ended it; 127 if there is no such command in "
         "the image, "
         "126 if it cannot be executed, 125 if bryo itself failed.",
+    .seals = true,
     .options = options,
     .options_size = sizeof(struct sandbox_options),
     .min_args = 1,

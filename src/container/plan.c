@@ -169,7 +169,8 @@ static int plan_fds(struct container *c, struct error *err)
     }
     c->keep_fds = listening + c->opts->preserve_fds;
     for (unsigned i = 0; i < c->keep_fds; i++)
-        if (fcntl(3 + (int)i, F_GETFD) < 0) {
+        /* One with O_CLOEXEC is no inherited one: it is ours, in the place of one that the caller closed. */
+        if (fcntl(3 + (int)i, F_GETFD) != 0) {
             error_set(err, EBADF, "%s: descriptor %u is not open",
                       i < listening ? "LISTEN_FDS" : "--preserve-fds", 3 + i);
             error_hint(err, "%u descriptor(s) from 3 on are to be handed to the container", c->keep_fds);

@@ -112,14 +112,14 @@ setup() {
 }
 
 @test "CVE-2025-31133, CVE-2025-52881: what is masked is masked, what is read-only is read-only" {
-    edit_config "$B" '.linux.maskedPaths = ["/proc/kcore", "/proc/acpi", "/secret", "/secrets"] | .linux.readonlyPaths = ["/proc/sys", "/ro"]'
+    edit_config "$B" '.linux.maskedPaths = ["/proc/version", "/proc/acpi", "/secret", "/secrets"] | .linux.readonlyPaths = ["/proc/sys", "/ro"]'
     mkdir "$B/rootfs/secrets" "$B/rootfs/ro"
-    echo hidden | tee "$B/rootfs/secret" >"$B/rootfs/secrets/file"
-    set_args "$B" /bin/sh -c 'cat /secret; ls /secrets; echo 1 >/ro/x; echo 1 >/proc/sys/kernel/domainname; wc -c </proc/kcore; :'
+    echo hidden | tee "$B/rootfs/secret" >"$B/rootfs/secrets/treasure"
+    set_args "$B" /bin/sh -c 'cat /secret; ls /secrets; echo 1 >/ro/x; echo 1 >/proc/sys/kernel/domainname; wc -c </proc/version; :'
     run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     refute_output hidden
-    refute_output file
+    refute_output treasure
     assert_equal "$output" 0
     assert_equal "$(grep -c 'Read-only file system' <<<"$stderr")" 2
 }
