@@ -6,7 +6,8 @@
 # bryo_teardown from it.
 #
 # For the tests:
-#   bryo ARGS…                 runs the binary with this test's --root (`run bryo list` works)
+#   bryo ARGS…                 runs the binary with this test's --root (`run bryo list` works); what a container
+#                              that goes on prints later is in $TMP/detached.out and .err
 #   $BRYO, $BRYO_ROOT          the binary; the test's state directory
 #   $TMP                       the test's scratch directory (removed afterwards; what subordinate ids own as well)
 #   make_rootfs DIR            a root file system of busybox
@@ -38,8 +39,24 @@ _find_bryo() {
 BRYO=$(_find_bryo) || exit 1
 export BRYO BRYO_TOP
 
+# A container that outlives its call keeps the call's standard output and error, and `run` reads them to their end: so
+# these calls write to files, which are shown when the call is over.
 bryo() {
-    "$BRYO" --root "$BRYO_ROOT" "$@"
+    local word detached=false status=0
+    for word; do
+        case $word in
+            create | -d | --detach) detached=true ;;
+            --) break ;;
+        esac
+    done
+    if ! $detached; then
+        "$BRYO" --root "$BRYO_ROOT" "$@"
+        return
+    fi
+    "$BRYO" --root "$BRYO_ROOT" "$@" >"$TMP/detached.out" 2>"$TMP/detached.err" 3>&- || status=$?
+    cat "$TMP/detached.out"
+    cat "$TMP/detached.err" >&2
+    return $status
 }
 
 is_root() {
