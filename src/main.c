@@ -67,7 +67,7 @@ static int run_verb(const struct verb *verb, char **argv, char **whole, const st
         runtime_free(&rt);
     }
     options_free(verb, &inv);
-    return r;
+    return r < 0 && verb->failure_code ? verb->failure_code : r;
 }
 
 /* Returns the exit code, or a negative errno with @err filled. */

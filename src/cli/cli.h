@@ -55,6 +55,7 @@ struct verb {
     size_t min_args, max_args;
     bool stop_at_first; /* options end at the first argument (kill, sandbox); a `--` behind it is an argument
                          */
+    int failure_code;   /* exit code when bryo fails, bad usage included; 0: 1 */
     bool seals;    /* puts a process of bryo's into a container: runs from a copy that nobody can write where
                     * that is needed (container/seal.h) */
     bool no_state; /* works without a state directory: none is looked for, rt->root stays NULL */

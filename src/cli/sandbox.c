@@ -76,5 +76,6 @@ const struct verb cli_sandbox = {
     .min_args = 1,
     .max_args = (size_t)-1,
     .stop_at_first = true,
+    .failure_code = SANDBOX_EXIT_FAILED,
     .run = run,
 };

@@ -58,5 +58,6 @@ const struct verb cli_unpack = {
     .options_size = sizeof(struct unpack_options),
     .min_args = 2,
     .max_args = 2,
+    .no_state = true,
     .run = run,
 };

@@ -470,7 +470,8 @@ END
 
 @test "usage: no image, unknown option" {
     run bryo sandbox
-    [ "$status" -ne 0 ]
+    assert_status 125
     run bryo sandbox --no-such-option "$TMP" -- true
+    assert_status 125
     assert_output 'unknown option "--no-such-option"'
 }
