@@ -194,8 +194,8 @@ static int take_lines(struct answers *a, char *buf, size_t *len, struct error *e
     return *len < LINE_LIMIT ? 0 : -EPROTO;
 }
 
-int image_read_status(int status_fd, const struct image_events *events, uint64_t *entries, uint64_t *bytes,
-                      struct error *err)
+static int read_answers(int status_fd, const struct image_events *events, uint64_t *entries, uint64_t *bytes,
+                        struct error *err)
 {
     _cleanup_error_ struct error told = ERROR_INIT;
     struct answers a = {.events = events};
@@ -230,6 +230,16 @@ int image_read_status(int status_fd, const struct image_events *events, uint64_t
     if (bytes)
         *bytes = a.bytes;
     return 0;
+}
+
+int image_read_status(int status_fd, const struct image_events *events, uint64_t *entries, uint64_t *bytes,
+                      struct error *err)
+{
+    int r = read_answers(status_fd, events, entries, bytes, err);
+
+    if (events && events->end)
+        events->end(events->data);
+    return r;
 }
 
 int image_helper_died(int wait_status, struct error *err)

@@ -32,6 +32,8 @@ struct image_events {
     /* Called before each blocking read of @status_fd: may poll it together with what else the caller waits
      * for (signals), and returns when @status_fd has something to say. */
     void (*wait)(void *data, int status_fd);
+    /* The helper has nothing more to say: what was drawn can go. Called once, also after a failure. */
+    void (*end)(void *data);
     void *data; /* handed to all of them */
 };
 

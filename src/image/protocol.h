@@ -23,6 +23,6 @@
 #define IMAGE_FD_DIR     4
 #define IMAGE_FD_STATUS  5
 
-/* Sane bounds for what one archive may become; --max-size and --max-entries change them. */
+/* Sane bounds for what one archive may become; --max-size changes the first. */
 #define IMAGE_MAX_BYTES_DEFAULT   (64ULL << 30)
 #define IMAGE_MAX_ENTRIES_DEFAULT 10000000ULL

@@ -66,6 +66,7 @@ static const unsigned allowed[] = {
     SYS_mkdirat,
     SYS_symlinkat,
     SYS_linkat,
+    SYS_readlinkat,
     SYS_mknodat,
     SYS_unlinkat,
     SYS_renameat2,

@@ -8,7 +8,7 @@ int limits_entry(struct limits *l, struct error *err)
 {
     if (l->entries >= l->max_entries) {
         error_set(err, EFBIG, "the archive holds more than %llu entries", (unsigned long long)l->max_entries);
-        error_hint(err, "if you trust it, raise the limit with --max-entries");
+        error_hint(err, "if you trust it, unpack it by tar(1) and name the directory instead of the archive");
         return -EFBIG;
     }
     l->entries++;

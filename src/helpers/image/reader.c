@@ -116,13 +116,14 @@ static int failed(struct reader *r, struct error *err)
     }
     if (archive_errno(r->archive) == ENOMEM)
         return error_oom(err);
-    if (!r->any)
+    /* No format took it; all other failures come from inside the tar format. */
+    if (!r->any && why && strstr(why, "Unrecognized archive format"))
         return not_an_archive(r, err);
     _cleanup_free_ char *text = str_quote(why ? why : "unknown error", 200);
     if (text)
         text[0] = (char)tolower((unsigned char)text[0]);
-    return error_set(err, EBADMSG, "the archive is damaged or was cut short: %s at byte %llu",
-                     text ? text : "", (unsigned long long)archive_read_header_position(r->archive));
+    error_set(err, EBADMSG, "the archive is damaged or was cut short (%s)", text ? text : "");
+    return -EBADMSG;
 }
 
 /* libarchive complains of every name that is not ASCII, which we want to have as it is. */
