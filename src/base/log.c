@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/time.h"
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -38,19 +38,6 @@ void log_close(struct log *log)
         fd_close(&log->fd);
     log->fd = 2;
     log->owned = false;
-}
-
-/* RFC 3339 with nanoseconds, in UTC. */
-static void add_time(struct strbuf *b)
-{
-    struct timespec now;
-    struct tm tm;
-    char text[32];
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    strbuf_addf(b, "%s.%09ldZ", text, now.tv_nsec);
 }
 
 static void add_json_string(struct strbuf *b, const char *s)
@@ -85,12 +72,11 @@ static void emit(const struct log *log, enum log_level level, const char *text, 
     if (!log || level > log->level)
         return;
     if (log->format == LOG_FORMAT_JSON) {
+        char now[TIME_RFC3339_MAX];
         _cleanup_free_ char *both = hint ? str_printf("%s; hint: %s", text, hint) : NULL;
         strbuf_addf(&b, "{\"level\":\"%s\",\"msg\":", level_names[level]);
         add_json_string(&b, both ? both : text);
-        strbuf_add(&b, ",\"time\":\"");
-        add_time(&b);
-        strbuf_add(&b, "\"}\n");
+        strbuf_addf(&b, ",\"time\":\"%s\"}\n", time_rfc3339_now(now));
     } else {
         if (level == LOG_LEVEL_ERROR)
             strbuf_addf(&b, "%s: %s\n", log->program, text);

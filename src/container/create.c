@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -24,28 +23,18 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "base/syscalls.h"
+#include "base/time.h"
 #include "container/console.h"
 #include "container/create.h"
 #include "container/hooks.h"
 #include "container/internal.h"
-
-static char *now_rfc3339(void)
-{
-    struct timespec now;
-    struct tm tm;
-    char text[32];
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    return str_printf("%s.%09ldZ", text, now.tv_nsec);
-}
 
 /* What state.json keeps; the pid comes with the clone. The hooks and annotations are moved over from the
  * config, which needs them no more. */
 static int make_state(struct container *c, struct error *err)
 {
     struct oci_state *s = calloc(1, sizeof *s);
+    char now[TIME_RFC3339_MAX];
 
     if (!s)
         return error_oom(err);
@@ -54,7 +43,7 @@ static int make_state(struct container *c, struct error *err)
     s->id = strdup(c->opts->id);
     s->bundle = strdup(c->bundle);
     s->rootfs = strdup(c->rootfs_path);
-    s->created = now_rfc3339();
+    s->created = strdup(time_rfc3339_now(now));
     s->owner_uid = geteuid();
     s->owner = str_printf("%u", s->owner_uid);
     s->detached = c->detached;

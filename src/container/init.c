@@ -340,9 +340,9 @@ static int exec_program(struct init *in, struct error *err)
 _Noreturn void init_main(struct container *c, int fd)
 {
     static int (*const stages[])(struct init *, struct error *) = {
-        make_namespaces, wait_for_id_map, make_late_namespaces, set_names_and_network,
-        prepare_root,    open_terminal,   learn_own_pid,        run_create_hooks,
-        enter_root,      prepare_process, wait_for_start,       exec_program,
+        make_namespaces, set_names_and_network, wait_for_id_map, make_late_namespaces,
+        prepare_root,    open_terminal,         learn_own_pid,   run_create_hooks,
+        enter_root,      prepare_process,       wait_for_start,  exec_program,
     };
     struct init in = {.c = c, .rootfs = ROOTFS_INIT};
     _cleanup_error_ struct error err = ERROR_INIT;

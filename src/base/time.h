@@ -1,0 +1,16 @@
+/*
+ * Points in time as text.
+ */
+#pragma once
+
+#include <time.h>
+
+/* "2026-11-22T09:30:00.123456789Z" and a NUL. */
+#define TIME_RFC3339_MAX 64
+
+/* @when in UTC as RFC 3339 with nanoseconds, written to @buf. Computed here because gmtime(3) and strftime(3)
+ * read /etc/localtime first, and this is done at every start of a container. */
+const char *time_rfc3339(char buf[TIME_RFC3339_MAX], const struct timespec *when);
+
+/* The same for now. */
+const char *time_rfc3339_now(char buf[TIME_RFC3339_MAX]);
