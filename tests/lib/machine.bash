@@ -79,6 +79,7 @@ copy_sources() { # DEST
 }
 
 machine_prepare() {
+    # shellcheck disable=SC1091
     echo "bryo's tests on $(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r), $(nproc) CPUs"
     exec 9>"$LOCK"
     flock --nonblock 9 || {
@@ -142,10 +143,12 @@ snapshot() {
         find /sys/fs/cgroup -type d -name '*bryo*' 2>/dev/null | sed 's/^/cgroup /'
         ip_links=(/sys/class/net/*)
         printf 'interface %s\n' "${ip_links[@]##*/}"
-        find /tmp /var/tmp /dev/shm /run /dev/mqueue -xdev -path "$WORK" -prune -o -printf '%U %p\n' 2>/dev/null | awk -v ids="$ids" '
-            BEGIN { n = split(ids, r, /[ \n]/) }
-            { own = $2 ~ /bryo/; for (i = 1; i < n; i += 2) if ($1 >= r[i] && $1 <= r[i + 1]) own = 1
-              if (own) { sub(/^[0-9]+ /, ""); print "file", $0 } }'
+        find /tmp /var/tmp /dev/shm /run /dev/mqueue -xdev -path "$WORK" -prune -o -printf '%U %d %p\n' 2>/dev/null |
+            awk -v ids="$ids" '
+                BEGIN { n = split(ids, r, /[ \n]/) }
+                { own = $2 == 1 && $3 ~ /\/\.?bryo[^\/]*$/
+                  for (i = 1; i < n; i += 2) if ($1 >= r[i] && $1 <= r[i + 1]) own = 1
+                  if (own) { sub(/^[0-9]+ [0-9]+ /, ""); print "file", $0 } }'
         find "$WORK/tmp" -mindepth 1 -maxdepth 1 | sed 's/^/file /'
         # The directories that bryo makes once for a user may stay, what is in them not.
         find "$WORK/run" -mindepth 2 ! -path "$WORK/run/*/bryo" | sed 's/^/file /'
