@@ -20,8 +20,10 @@ void progress_init(struct progress *p, const struct log *log, const char *image)
     clock_gettime(CLOCK_MONOTONIC, &p->start);
 }
 
-void progress_end(struct progress *p)
+/* Takes the line away. */
+static void erase(void *data)
 {
+    struct progress *p = data;
     if (p->drawn)
         (void)fd_write_all(STDERR_FILENO, "\r\033[K", 4);
     p->drawn = false;
@@ -53,11 +55,11 @@ static void on_progress(void *data, uint64_t done, uint64_t total, uint64_t entr
 static void on_warn(void *data, const char *text)
 {
     struct progress *p = data;
-    progress_end(p);
+    erase(p);
     log_warn(p->log, "%s", text);
 }
 
 struct image_events progress_events(struct progress *p)
 {
-    return (struct image_events){.progress = on_progress, .warn = on_warn, .data = p};
+    return (struct image_events){.progress = on_progress, .warn = on_warn, .end = erase, .data = p};
 }

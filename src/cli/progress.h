@@ -22,5 +22,3 @@ struct progress {
 void progress_init(struct progress *p, const struct log *log, const char *image);
 /* The callbacks for sandbox_run and sandbox_make_bundle. */
 struct image_events progress_events(struct progress *p);
-/* Takes the line away. */
-void progress_end(struct progress *p);

@@ -48,7 +48,6 @@ static int run(const struct invocation *inv, struct error *err)
     struct image_events events = progress_events(&progress);
     int exit_code;
     (void)sandbox_run(inv->rt, inv->options, inv->args[0], command, &events, &exit_code, err);
-    progress_end(&progress);
     return exit_code;
 }
 

@@ -28,7 +28,6 @@ static int run(const struct invocation *inv, struct error *err)
     progress_init(&progress, inv->log, inv->args[0]);
     struct image_events events = progress_events(&progress);
     int r = sandbox_make_bundle(inv->rt, inv->args[0], inv->args[1], opts->max_size, &events, err);
-    progress_end(&progress);
     if (r < 0)
         return r;
     /* For a person only: scripts know what they do next. */

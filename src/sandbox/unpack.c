@@ -72,6 +72,13 @@ static void on_warn(void *data, const char *text)
         user->warn(user->data, text);
 }
 
+static void on_end(void *data)
+{
+    const struct image_events *user = ((struct watch *)data)->user;
+    if (user && user->end)
+        user->end(user->data);
+}
+
 static void on_wait(void *data, int status_fd)
 {
     struct watch *w = data;
@@ -103,7 +110,7 @@ static int run_helper(const struct idmap *map, char *const *argv, const int *fds
     watch->helper = pid;
 
     const struct image_events events = {
-        .progress = on_progress, .warn = on_warn, .wait = on_wait, .data = watch};
+        .progress = on_progress, .warn = on_warn, .wait = on_wait, .end = on_end, .data = watch};
     r = image_read_status(status_fd, &events, NULL, NULL, err);
     if (r == -EPROTO) /* killed by the cleanup: it cannot be trusted to end */
         return r;

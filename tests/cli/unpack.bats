@@ -82,6 +82,19 @@ setup() {
     [ ! -e "$TMP/bundle" ]
 }
 
+@test "progress is shown on a terminal when it takes longer than a second, and goes away" {
+    skip_without script
+    mkfifo "$TMP/slow"
+    { head -c 200000 "$image"; sleep 1.5; tail -c +200001 "$image"; } >"$TMP/slow" &
+    run script -qec "'$BRYO' unpack '$TMP/slow' '$TMP/bundle'" /dev/null </dev/null
+    assert_status 0
+    assert_output "unpacking slow:"
+    assert_output $'entries\r\e[K'
+    assert_output "next: bryo run -b"
+    run script -qec "'$BRYO' unpack '$image' '$TMP/second'" /dev/null </dev/null
+    refute_output "unpacking"
+}
+
 @test "mistakes" {
     run bryo unpack "$TMP" "$TMP/bundle"
     assert_status 1
