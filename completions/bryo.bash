@@ -32,6 +32,7 @@ _bryo()
         [create]='-b --bundle -f --config --console-socket --pid-file --pidfd-socket --preserve-fds --no-pivot --no-new-keyring --no-subreaper -h --help'
         [start]='-h --help'
         [state]='-h --help'
+        [exec]='-p --process -t --tty -d --detach --console-socket --pid-file --pidfd-socket --cwd -e --env -u --user -g --additional-gids -c --cap --no-new-privs --ignore-paused --preserve-fds -h --help'
         [kill]='-a --all --regex -h --help'
         [delete]='-f --force --regex -h --help'
         [run]='-b --bundle -f --config --console-socket --pid-file --pidfd-socket --preserve-fds --no-pivot --no-new-keyring --no-subreaper -d --detach --keep -h --help'
@@ -59,6 +60,21 @@ _bryo()
         ['create --pid-file']=':file'
         ['create --pidfd-socket']=':file'
         ['create --preserve-fds']=':'
+        ['exec -p']=':file'
+        ['exec --process']=':file'
+        ['exec --console-socket']=':file'
+        ['exec --pid-file']=':file'
+        ['exec --pidfd-socket']=':file'
+        ['exec --cwd']=':dir'
+        ['exec -e']=':'
+        ['exec --env']=':'
+        ['exec -u']=':'
+        ['exec --user']=':'
+        ['exec -g']=':'
+        ['exec --additional-gids']=':'
+        ['exec -c']=':'
+        ['exec --cap']=':'
+        ['exec --preserve-fds']=':'
         ['run -b']=':dir'
         ['run --bundle']=':dir'
         ['run -f']=':file'
@@ -97,6 +113,7 @@ _bryo()
         [create]=':'
         [start]=':id'
         [state]=':id'
+        [exec]=':id :'
         [kill]=':id :signal'
         [delete]=':id'
         [run]=':'
@@ -151,14 +168,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state kill delete run list spec features sandbox unpack check help'
+        _bryo_reply "$cur" : 'create start state exec kill delete run list spec features sandbox unpack check help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state kill delete run list spec features sandbox unpack check help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list spec features sandbox unpack check help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi

@@ -22,7 +22,8 @@
  * cJSON_Delete. Returns 0, -EINVAL or -ENOMEM. */
 int json_parse(const char *name, const char *text, size_t len, cJSON **out, struct error *err);
 
-/* Reads and parses a file of at most 16 MiB. */
+/* Reads and parses a file of at most JSON_FILE_MAX bytes. */
+#define JSON_FILE_MAX ((size_t)16 << 20)
 int json_read_file(int dirfd, const char *path, cJSON **out, struct error *err);
 
 /* What @item is, for messages: `"many"`, `12`, `an object`, … with long strings cut; `nothing` for NULL. The

@@ -23,7 +23,6 @@
 #include "base/json_unescape.h"
 #include "base/str.h"
 
-#define FILE_MAX_SIZE ((size_t)16 << 20)
 /* So many decimal digits always fit a double exactly. */
 #define EXACT_DIGITS 15
 /* Up to here pairs of keys are compared one by one, above they are sorted. */
@@ -437,7 +436,7 @@ int json_read_file(int dirfd, const char *path, cJSON **out, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
     size_t len = 0;
-    int r = file_read_at(dirfd, path, FILE_MAX_SIZE, &text, &len, err);
+    int r = file_read_at(dirfd, path, JSON_FILE_MAX, &text, &len, err);
 
     return r < 0 ? r : json_parse(path, text, len, out, err);
 }

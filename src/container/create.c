@@ -28,6 +28,7 @@
 #include "container/create.h"
 #include "container/hooks.h"
 #include "container/internal.h"
+#include "container/pid_file.h"
 
 /* What state.json keeps; the pid comes with the clone. The hooks and annotations are moved over from the
  * config, which needs them no more. */
@@ -125,6 +126,8 @@ static int map_and_record(struct container *c, struct error *err)
         error_sys(err, -written, "read the start time of the container's init");
     else
         written = statedir_write(&c->dir, c->state, err);
+    if (written == 0)
+        written = file_replace_at(c->dir.fd, STATEDIR_CONFIG, c->config_text, c->config_len, 0600, err);
     if (c->new_ns[OCI_NS_USER]) {
         /* If both failed, what the helpers say is the more useful. */
         r = idmap_finish(&c->map, &job, err);
@@ -163,28 +166,6 @@ static int run_runtime_hooks(struct container *c, struct error *err)
     if (r == 0)
         r = hooks_run(&h->create_runtime, "createRuntime", c->state, "creating", err);
     return r < 0 ? r : channel_send(&c->channel, STEP_HOOKS_DONE, 0, NULL, -1, err);
-}
-
-static int write_pid_file(struct container *c, struct error *err)
-{
-    _cleanup_close_ int dir = -EBADF;
-    const char *slash = strrchr(c->pid_file, '/');
-    _cleanup_free_ char *parent = strndup(c->pid_file, (size_t)(slash - c->pid_file) + 1);
-    char text[16];
-    int r;
-
-    if (!parent)
-        return error_oom(err);
-    dir = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return error_sys(err, errno, "--pid-file: open directory \"%s\"", parent);
-    snprintf(text, sizeof text, "%d", (int)c->init_pid);
-    r = file_replace_at(dir, slash + 1, text, strlen(text), 0644, err);
-    if (r < 0)
-        error_prefix(err, "--pid-file \"%s\"", c->pid_file);
-    else
-        c->pid_file_written = true;
-    return r;
 }
 
 static void log_warning_of_init(void *data, const char *text)
@@ -226,7 +207,8 @@ int container_make(struct container *c, int *master, struct error *err)
     if (r == 0 && c->pidfd_socket)
         r = pidfd_send(c->pidfd_socket, c->init_pidfd, err);
     if (r == 0 && c->pid_file)
-        r = write_pid_file(c, err);
+        r = pid_file_write(c->pid_file, c->init_pid, err);
+    c->pid_file_written = r == 0 && c->pid_file;
     return r;
 }
 

@@ -24,6 +24,8 @@ struct container {
 
     /* plan.c: what is to be made */
     struct oci_config *config;
+    char *config_text; /* as it was read */
+    size_t config_len;
     char *bundle;         /* absolute */
     char *rootfs_path;    /* absolute */
     char *pid_file;       /* absolute, NULL: none */

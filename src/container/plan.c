@@ -15,15 +15,15 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/str.h"
+#include "container/inherited.h"
 #include "container/internal.h"
 #include "container/seccomp_agent.h"
 #include "oci/names.h"
 #include "security/security.h"
 #include "userns/current.h"
 #include "userns/namespaces.h"
-
-#define PRESERVE_FDS_MAX 4096
 
 /* Options name files relative to the caller's directory, which is left for the bundle. */
 static int absolute(const char *path, const char *option, char **out, struct error *err)
@@ -34,6 +34,22 @@ static int absolute(const char *path, const char *option, char **out, struct err
         return error_set(err, EINVAL, "%s: expected a path, found \"\"", option);
     *out = path_absolute(path);
     return *out ? 0 : error_sys(err, errno, "%s \"%s\"", option, path);
+}
+
+/* The text is kept as it was read: `exec` finds it in the state directory, whatever becomes of the bundle. */
+static int read_config(struct container *c, const char *path, struct error *err)
+{
+    _cleanup_cjson_ cJSON *json = NULL;
+    int r = file_read_at(AT_FDCWD, path, JSON_FILE_MAX, &c->config_text, &c->config_len, err);
+
+    if (r == 0)
+        r = json_parse(path, c->config_text, c->config_len, &json, err);
+    if (r == 0) {
+        r = oci_config_parse(json, &c->config, err);
+        if (r < 0)
+            error_prefix(err, "%s", path);
+    }
+    return r;
 }
 
 /* Reads the bundle and makes it the working directory: sources of mounts and root.path are relative to it. */
@@ -65,7 +81,7 @@ static int read_bundle(struct container *c, struct error *err)
             error_hint(err, "--bundle names a directory that holds config.json and the root file system");
         return err ? -err->code : -EINVAL;
     }
-    r = oci_config_read(AT_FDCWD, config, &c->config, err);
+    r = read_config(c, config, err);
     if (r == -ENOENT)
         error_hint(err, "make one with: bryo spec --bundle \"%s\"", c->bundle);
     return r;
@@ -142,49 +158,6 @@ static int plan_id_map(struct container *c, struct error *err)
     if (r == 0 && why.text)
         log_warn_error(c->rt->log, &why);
     return r;
-}
-
-/* Descriptors that go to the program: those of the socket activation protocol and --preserve-fds. */
-static int plan_fds(struct container *c, struct error *err)
-{
-    const char *listen_fds = getenv("LISTEN_FDS"), *listen_pid = getenv("LISTEN_PID");
-    unsigned listening = 0;
-    bool oom = false;
-
-    if (c->opts->preserve_fds > PRESERVE_FDS_MAX)
-        return error_set(err, EINVAL, "--preserve-fds %u: expected at most %d", c->opts->preserve_fds,
-                         PRESERVE_FDS_MAX);
-    c->env = strv_copy(c->config->process ? c->config->process->env : NULL, &oom);
-    if (oom)
-        return error_oom(err);
-    if (listen_fds) {
-        uint32_t n, pid;
-        /* sd_listen_fds(3): descriptors meant for another process are not ours to hand on. */
-        bool ours = !listen_pid || (parse_u32(listen_pid, &pid) == 0 && (pid_t)pid == getpid());
-        if (ours && (parse_u32(listen_fds, &n) < 0 || n > PRESERVE_FDS_MAX))
-            return error_set(err, EINVAL, "environment LISTEN_FDS: expected a small number, found \"%s\"",
-                             listen_fds);
-        if (ours)
-            listening = n;
-    }
-    c->keep_fds = listening + c->opts->preserve_fds;
-    for (unsigned i = 0; i < c->keep_fds; i++)
-        /* One with O_CLOEXEC is no inherited one: it is ours, in the place of one that the caller closed. */
-        if (fcntl(3 + (int)i, F_GETFD) != 0) {
-            error_set(err, EBADF, "%s: descriptor %u is not open",
-                      i < listening ? "LISTEN_FDS" : "--preserve-fds", 3 + i);
-            error_hint(err, "%u descriptor(s) from 3 on are to be handed to the container", c->keep_fds);
-            return -EBADF;
-        }
-    if (listening) {
-        char number[16];
-        snprintf(number, sizeof number, "%u", listening);
-        const char *names = getenv("LISTEN_FDNAMES");
-        if (strv_setenv(&c->env, "LISTEN_FDS", number) < 0 || strv_setenv(&c->env, "LISTEN_PID", "1") < 0 ||
-            (names && strv_setenv(&c->env, "LISTEN_FDNAMES", names) < 0))
-            return error_oom(err);
-    }
-    return 0;
 }
 
 static int check_terminal(const struct container *c, struct error *err)
@@ -278,7 +251,8 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
     if (r == 0)
         r = find_root(c, err);
     if (r == 0)
-        r = plan_fds(c, err);
+        r = inherited_fds(opts->preserve_fds, c->config->process ? c->config->process->env : NULL, &c->env,
+                          &c->keep_fds, err);
     if (r == 0)
         r = check_terminal(c, err);
     if (r == 0)
@@ -316,6 +290,7 @@ void container_plan_free(struct container *c)
     idmap_free(&c->map);
     seccomp_filter_free(&c->filter);
     strv_free(c->env);
+    free(c->config_text);
     free(c->bundle);
     free(c->rootfs_path);
     free(c->pid_file);
