@@ -135,7 +135,7 @@ static int write_config(const struct runtime *rt, const struct bundle *b, struct
         r = sandbox_config_begin(&config, &json, &added, err);
     if (r == 0)
         r = sandbox_config_finish(json, "rootfs", &user, env, added, err);
-    return r == 0 ? sandbox_config_write(b->fd, json, err) : r;
+    return r == 0 ? sandbox_config_write(b->name, b->fd, json, err) : r;
 }
 
 static int fill(const struct runtime *rt, struct bundle *b, const struct image *image, uint64_t max_size,

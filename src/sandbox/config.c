@@ -187,10 +187,13 @@ cJSON *sandbox_config_mounts(cJSON *config)
     return member(config, "mounts");
 }
 
-int sandbox_config_write(int dirfd, const cJSON *json, struct error *err)
+int sandbox_config_write(const char *dir, int dirfd, const cJSON *json, struct error *err)
 {
     _cleanup_free_ char *text = json_print(json, true);
     if (!text)
         return error_oom(err);
-    return file_replace_at(dirfd, "config.json", text, strlen(text), 0644, err);
+    int r = file_replace_at(dirfd, "config.json", text, strlen(text), 0644, err);
+    if (r < 0)
+        error_prefix(err, "in \"%s\"", dir);
+    return r;
 }

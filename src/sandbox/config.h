@@ -37,5 +37,5 @@ int sandbox_config_finish(cJSON *config, const char *root, const struct sandbox_
 /* The array of mounts, for sandbox_mounts and sandbox_etc_apply. Points into @config. */
 cJSON *sandbox_config_mounts(cJSON *config);
 
-/* Writes @json as config.json into the directory @dirfd. */
-int sandbox_config_write(int dirfd, const cJSON *json, struct error *err);
+/* Writes @json as config.json into the directory @dirfd; @dir is its name for messages. */
+int sandbox_config_write(const char *dir, int dirfd, const cJSON *json, struct error *err);

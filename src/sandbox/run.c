@@ -213,7 +213,7 @@ static int make_bundle(struct sandbox *s, const struct image_events *events, str
     if (r == 0)
         r = sandbox_config_finish(s->config, s->rootfs, &user, env, s->added_caps, err);
     if (r == 0)
-        r = sandbox_config_write(s->dir.fd, s->config, err);
+        r = sandbox_config_write(s->dir.path, s->dir.fd, s->config, err);
     if (r == 0 && s->opt->keep) {
         _cleanup_free_ char *state = str_printf("%s/%s", s->rt->root, s->name);
         r = state ? run_dir_keep(&s->dir, state, err) : error_oom(err);
