@@ -23,7 +23,7 @@ static const char *needs_mounts(const struct oci_config *c)
         {c->linux_.devices.count > 0, "linux.devices"},
         {c->linux_.masked_paths && *c->linux_.masked_paths, "linux.maskedPaths"},
         {c->linux_.readonly_paths && *c->linux_.readonly_paths, "linux.readonlyPaths"},
-        {c->linux_.rootfs_propagation, "linux.rootfsPropagation"},
+        {!str_empty(c->linux_.rootfs_propagation), "linux.rootfsPropagation"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -82,39 +82,14 @@ static int check_linux(const struct oci_config *config, struct error *err)
 {
     const struct oci_linux *l = &config->linux_;
 
-    if (l->rootfs_propagation && !propagation_from_name(l->rootfs_propagation))
+    if (!str_empty(l->rootfs_propagation) && !propagation_from_name(l->rootfs_propagation))
         return error_set(err, EINVAL, "linux.rootfsPropagation: unknown propagation \"%s\"",
                          l->rootfs_propagation);
-    if (!str_empty(l->mount_label))
-        return error_set(err, ENOTSUP,
-                         "linux.mountLabel: labels of mounts are not carried out by this version");
-    for (size_t i = 0; i < l->devices.count; i++) {
-        const struct oci_device *d = &l->devices.items[i];
-        if (str_empty(d->path) || d->path[0] != '/')
-            return error_set(err, EINVAL, "linux.devices[%zu].path: not an absolute path", i);
-        if (!strchr("cubp", d->type) || !d->type)
-            return error_set(err, EINVAL, "linux.devices[%zu].type: expected c, u, b or p", i);
-        if (d->type != 'p' && (!d->major.set || !d->minor.set || d->major.value < 0 || d->minor.value < 0))
-            return error_set(err, EINVAL, "linux.devices[%zu]: major and minor are needed for the type %c", i,
-                             d->type);
-    }
     for (size_t i = 0; i < l->sysctl.count; i++) {
         int r = sysctl_check(config, l->sysctl.items[i].key, err);
         if (r < 0)
             return r;
     }
-    const struct {
-        char *const *paths;
-        const char *name;
-    } lists[] = {
-        {l->masked_paths, "maskedPaths"},
-        {l->readonly_paths, "readonlyPaths"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-        STRV_FOREACH (path, lists[i].paths)
-            if (**path != '/')
-                return error_set(err, EINVAL, "linux.%s: \"%s\" is not an absolute path", lists[i].name,
-                                 *path);
     return 0;
 }
 

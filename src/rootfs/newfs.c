@@ -45,6 +45,7 @@ static void read_message(int fs, struct detail *detail)
     }
 }
 
+/* @detail: NULL if a failure is not going to be told. */
 static int set_option(int fs, const char *option, struct detail *detail)
 {
     char key[VALUE_MAX + 1];
@@ -61,7 +62,7 @@ static int set_option(int fs, const char *option, struct detail *detail)
                 ? -errno
                 : 0;
     }
-    if (r < 0) {
+    if (r < 0 && detail) {
         snprintf(detail->text, sizeof detail->text, "option \"%.200s\"", option);
         read_message(fs, detail);
     }
@@ -81,8 +82,9 @@ static int set_options(int fs, char *const *data, const char *skip_key, const ch
     STRV_FOREACH (option, data) {
         if (is_key(*option, skip_key))
             continue;
-        int r = set_option(fs, *option, detail);
-        if (r < 0 && !(r == -EINVAL && is_key(*option, optional_key)))
+        bool optional = is_key(*option, optional_key);
+        int r = set_option(fs, *option, optional ? NULL : detail);
+        if (r < 0 && !(optional && r == -EINVAL))
             return r;
     }
     for (size_t i = 0; i < ARRAY_SIZE(sb_flags); i++)

@@ -98,7 +98,8 @@ static int move_root(const struct rootfs *r, struct error *err)
         return ret;
     if (fchdir(r->root_fd) < 0)
         return error_sys(err, errno, "enter the root file system \"%s\"", r->path);
-    if (sys_move_mount(r->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+    /* root.path "/": it was attached there from the start. */
+    if (strcmp(root, "/") != 0 && sys_move_mount(r->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return error_sys(err, errno, "move \"%s\" to \"/\"", r->path);
     return chroot(".") < 0 ? error_sys(err, errno, "chroot to \"%s\"", r->path) : 0;
 }
@@ -106,14 +107,14 @@ static int move_root(const struct rootfs *r, struct error *err)
 int rootfs_enter(struct rootfs *r, struct error *err)
 {
     const char *name = r->config->linux_.rootfs_propagation;
-    unsigned long propagation = name ? propagation_from_name(name) : 0;
+    unsigned long propagation = str_empty(name) ? 0 : propagation_from_name(name);
     int ret = r->no_pivot ? move_root(r, err) : pivot(r, propagation, err);
 
     if (ret < 0)
         return ret;
     if (chdir("/") < 0)
         return error_sys(err, errno, "enter the new \"/\"");
-    if (name && propagation == 0)
+    if (!str_empty(name) && propagation == 0)
         return error_set(err, EINVAL, "linux.rootfsPropagation: unknown propagation \"%s\"", name);
     if (propagation && (ret = mount_set_propagation(r->root_fd, propagation)) < 0)
         return error_sys(err, -ret, "linux.rootfsPropagation: set \"%s\"", name);

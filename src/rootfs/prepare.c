@@ -36,7 +36,7 @@ void rootfs_warning(const struct rootfs *r, const char *fmt, ...)
  * MS_SHARED if the root is to be shared, MS_SLAVE if anything is to receive mounts, else MS_PRIVATE. */
 static unsigned long host_propagation(const struct oci_config *config)
 {
-    if (config->linux_.rootfs_propagation) {
+    if (!str_empty(config->linux_.rootfs_propagation)) {
         unsigned long p = propagation_from_name(config->linux_.rootfs_propagation) & ~(unsigned long)MS_REC;
         return p == MS_UNBINDABLE || p == 0 ? MS_PRIVATE : p;
     }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,8 +115,8 @@ static void keep_warning(void *data, const char *text)
 
 const char *mountinfo_line(const char *target)
 {
-    static char found[1024];
-    char line[1024], needle[256];
+    static char found[8192];
+    char line[8192], needle[256];
     _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
 
     found[0] = '\0';
@@ -172,14 +173,24 @@ static void enter_userns(void)
     write_file("/proc/self/gid_map", map);
 }
 
-static void play_as_init(const struct box *box, const struct scene *s, const struct oci_config *config)
+static void report_error(int ret, const struct error *err)
+{
+    char text[2048];
+
+    CHECK(err->code == -ret);
+    snprintf(text, sizeof text, "error: %s%s%s", error_text(err), err->hint ? "\nhint: " : "",
+             err->hint ? err->hint : "");
+    report(text);
+    _exit(1);
+}
+
+static void play_as_init(const struct box *box, const struct scene *s, const struct oci_config *config,
+                         int *fds)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     struct rootfs r = ROOTFS_INIT;
-    int fds[64];
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    CHECK(fchdir(box->top_fd) == 0);
     r.config = config;
     r.path = box->root;
     r.in_userns = !s->real_root;
@@ -189,12 +200,8 @@ static void play_as_init(const struct box *box, const struct scene *s, const str
     r.no_pivot = s->no_pivot;
     r.cgroup_unified = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
     r.warn.call = keep_warning;
-    CHECK(config->mounts.count <= ARRAY_SIZE(fds));
-    int ret = s->real_root ? rootfs_open_sources(config, fds, &err) : 0;
-    if (s->real_root)
-        r.source_fds = fds;
-    if (ret == 0)
-        ret = rootfs_prepare(&r, &err);
+    r.source_fds = fds;
+    int ret = rootfs_prepare(&r, &err);
     if (ret == 0 && s->prepared)
         s->prepared(box, &r);
     if (ret == 0)
@@ -218,9 +225,20 @@ static void play_as_init(const struct box *box, const struct scene *s, const str
 static void play_outer(const struct box *box, const struct scene *s, const struct oci_config *config)
 {
     int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-    int status;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    int status, fds[16];
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* cmocka's handlers would go on with the next test, here. */
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGABRT, SIG_DFL);
+    /* The working directory goes along into new mount namespaces; descriptors opened before stay in the old
+     * one. */
+    CHECK(chdir(box->top) == 0);
+    CHECK(config->mounts.count <= ARRAY_SIZE(fds));
+    int ret = rootfs_open_sources(config, fds, &err);
+    if (ret < 0)
+        report_error(ret, &err);
     if (s->outer) {
         enter_userns();
         CHECK(unshare(CLONE_NEWNS) == 0);
@@ -234,7 +252,7 @@ static void play_outer(const struct box *box, const struct scene *s, const struc
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid == 0)
-        play_as_init(box, s, config);
+        play_as_init(box, s, config, fds);
     CHECK(waitpid(pid, &status, 0) == pid);
     if (WIFSIGNALED(status))
         scene_failed(__FILE__, __LINE__, "init was killed by a signal");

@@ -234,7 +234,6 @@ static void mkfile_makes_parents_that_can_be_searched(void **state)
 struct swapper {
     struct fixture *f;
     atomic_bool stop;
-    char target[128];
 };
 
 static void *swap_loop(void *data)
@@ -256,9 +255,8 @@ static void swapped_while_resolving(void **state)
     pthread_t thread;
     int made = 0;
 
-    snprintf(s.target, sizeof s.target, "%s/outside", f->top);
     assert_int_equal(mkdirat(f->root, "swap", 0755), 0);
-    assert_int_equal(symlinkat("../../../outside", f->root, "swap-link"), 0);
+    assert_int_equal(symlinkat("../outside", f->root, "swap-link"), 0);
     assert_int_equal(pthread_create(&thread, NULL, swap_loop, &s), 0);
     clock_gettime(CLOCK_MONOTONIC, &start);
     do {

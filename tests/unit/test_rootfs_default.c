@@ -168,8 +168,10 @@ static void host_cgroups_are_readonly(void **state)
 
 static void as_real_root(void **state)
 {
-    if (geteuid() != 0)
+    if (geteuid() != 0) {
+        print_message("needs real root\n");
         skip();
+    }
     assert_played(*state, &(struct scene){.inside = check_masks, .linux_ = USUAL_MASKS, .real_root = true},
                   "ok");
     assert_played(*state, &(struct scene){.inside = check_host_is_gone, .real_root = true}, "ok");
