@@ -185,6 +185,17 @@ static void check_links(const struct box *b)
 
 static void links(void **state)
 {
+    /* clang-format off */
+    static const char mounts[] =
+        PROC
+        TMPFS("/var/run", "\"mode=755\"") ","
+        TMPFS("/abs", "") ","
+        BIND("file", "/etc/resolv.conf", "") ","
+        BIND("link", "/through", "") ","
+        BIND("link", "/copied", "\"copy-symlink\"") ","
+        BIND("file", "/unmoved", "\"dest-nofollow\"") ","
+        BIND("link", "/unfollowed", "\"src-nofollow\"");
+    /* clang-format on */
     struct box *b = *state;
 
     beside(b, "file", "content");
@@ -196,16 +207,7 @@ static void links(void **state)
     box_link(b, "/../../../etc/target", "abs");
     box_link(b, "../run/resolv/stub", "etc/resolv.conf");
     box_link(b, "etc/unmoved", "unmoved");
-    assert_played(
-        b,
-        &(struct scene){.mounts = PROC TMPFS("/var/run", "\"mode=755\"") "," TMPFS("/abs", "") "," BIND(
-                            "file", "/etc/resolv.conf",
-                            "") "," BIND("link", "/through",
-                                         "") "," BIND("link", "/copied",
-                                                      "\"copy-symlink\"") "," BIND("link", "/unfollowed",
-                                                                                   "\"src-nofollow\""),
-                        .inside = check_links},
-        "ok");
+    assert_played(b, &(struct scene){.mounts = mounts, .inside = check_links}, "ok");
 }
 
 static void wrong_sources(void **state)
