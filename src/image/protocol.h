@@ -1,16 +1,19 @@
 /*
- * How bryo talks to its helper bryo-image: the command line, the numbers of the descriptors it is given, and the lines
- * it answers with. The helper reads hostile bytes, so it opens nothing by itself: whatever it needs is handed over as a
- * descriptor, and it gives up everything else before it reads the first byte.
+ * How bryo talks to its helper bryo-image: the command line, the numbers of the descriptors it is given, and
+ * the lines it answers with. The helper reads hostile bytes, so it opens nothing by itself: whatever it needs
+ * is handed over as a descriptor, and it gives up everything else before it reads the first byte.
  *
- *   bryo-image unpack NAME MAX_BYTES MAX_ENTRIES     archive on descriptor 3, empty destination directory on 4
- *   bryo-image remove NAME                           directory that holds NAME on descriptor 4: removes the tree NAME
+ *   bryo-image unpack NAME MAX_BYTES MAX_ENTRIES
+ *       archive on descriptor 3, empty destination directory (open for reading) on 4
+ *   bryo-image remove NAME
+ *       directory that holds NAME on descriptor 4: removes the tree NAME
  *
- * It runs as uid 0 of a user namespace whose maps the container will have (userns_spawn), so that owners come out right
- * and what subordinate ids own can be removed again; as real root it runs as it is. Answers are lines on descriptor 5:
- *   p READ TOTAL ENTRIES   progress: bytes of the archive read so far, its size (0: unknown), entries written
+ * It runs as uid 0 of a user namespace whose maps the container will have (userns_spawn), so that owners come
+ * out right and what subordinate ids own can be removed again; as real root it runs as it is. Answers are
+ * lines on descriptor 5:
+ *   p READ TOTAL ENTRIES   progress: bytes of the archive read, its size (0: unknown), entries written
  *   w TEXT                 a warning for the user, one line (control bytes escaped)
- *   e ERRNO TEXT           it failed: positive errno, one line; then nothing of the destination's content is left
+ *   e ERRNO TEXT           it failed: positive errno, one line; nothing it wrote is left then
  *   h TEXT                 the hint for the line before
  *   d ENTRIES BYTES        done
  * An exit status other than 0 without an `e` line means that the helper was killed or crashed.
