@@ -331,7 +331,7 @@ struct oci_rdma_list {
     size_t count;
 };
 struct oci_pids {
-    int64_t limit;
+    struct opt_i64 limit;
 };
 
 struct oci_resources {

@@ -170,11 +170,36 @@ static int decode_items(struct schema_decoder *d, const struct schema_field *fie
     return 0;
 }
 
-/* Does @json ask for nothing: null, "", false, [] or {}? */
-static bool asks_nothing(const cJSON *json)
+/* Is @json, of the type that the row takes, empty: "", false, [] or {}? */
+static bool is_empty(const struct schema_field *field, const cJSON *json)
 {
-    return cJSON_IsNull(json) || cJSON_IsFalse(json) || (cJSON_IsString(json) && !*json->valuestring) ||
-           ((cJSON_IsArray(json) || cJSON_IsObject(json)) && !json->child);
+    switch (field->kind) {
+    case SCHEMA_BOOL:
+    case SCHEMA_OPT_BOOL:
+        return cJSON_IsFalse(json);
+    case SCHEMA_STRING:
+        return cJSON_IsString(json) && !*json->valuestring;
+    case SCHEMA_STRV:
+    case SCHEMA_LIST:
+        return cJSON_IsArray(json) && !json->child;
+    case SCHEMA_MAP:
+    case SCHEMA_STRUCT:
+    case SCHEMA_POINTER:
+    case SCHEMA_KEYED:
+        return cJSON_IsObject(json) && !json->child;
+    default:
+        return false;
+    }
+}
+
+/* Is it a number that asks for nothing? */
+static bool is_no_limit(const struct schema_field *field, const cJSON *json)
+{
+    int64_t v;
+
+    if (!(field->flags & (SCHEMA_ZERO | SCHEMA_UNLIMITED)) || json_get_i64(json, &v) < 0)
+        return false;
+    return (field->flags & SCHEMA_ZERO && v == 0) || (field->flags & SCHEMA_UNLIMITED && v == -1);
 }
 
 /* Remembers the first property that is not carried out; it is reported when all else is well. */
@@ -198,9 +223,9 @@ static int decode_field(struct schema_decoder *d, const struct schema_field *fie
     int r;
 
     if (field->later) {
-        if (asks_nothing(json))
+        if (is_empty(field, json))
             return 0;
-        r = note_later(d, field, path);
+        r = is_no_limit(field, json) ? 0 : note_later(d, field, path);
         if (r < 0)
             return r;
     }

@@ -24,8 +24,12 @@ static const struct schema_field oci_device_rule_fields[] = {
 };
 static SCHEMA_TYPE(oci_device_rule);
 
-/* -1 takes a limit away. */
-#define MEMORY_LIMIT .min = -1, .max = INT64_MAX, LATER
+/* What engines write for "nothing": without a cgroup of its own a container has no limit of its own, so these
+ * are met. (0 processes is a limit to the specification, and 0 of swappiness a wish.) */
+#define ZERO  .flags = SCHEMA_ZERO, LATER
+#define LIMIT .flags = SCHEMA_ZERO | SCHEMA_UNLIMITED, LATER
+
+#define MEMORY_LIMIT .min = -1, .max = INT64_MAX, LIMIT
 static const struct schema_field oci_memory_fields[] = {
     SCHEMA_VALUE(oci_memory, "limit", limit, OPT_I64, MEMORY_LIMIT),
     SCHEMA_VALUE(oci_memory, "reservation", reservation, OPT_I64, MEMORY_LIMIT),
@@ -40,20 +44,21 @@ static const struct schema_field oci_memory_fields[] = {
 static SCHEMA_TYPE(oci_memory);
 
 static const struct schema_field oci_cpu_fields[] = {
-    SCHEMA_VALUE(oci_cpu, "shares", shares, OPT_U64, LATER),
-    SCHEMA_VALUE(oci_cpu, "quota", quota, OPT_I64, LATER),
-    SCHEMA_VALUE(oci_cpu, "burst", burst, OPT_U64, LATER),
-    SCHEMA_VALUE(oci_cpu, "period", period, OPT_U64, LATER),
-    SCHEMA_VALUE(oci_cpu, "realtimeRuntime", realtime_runtime, OPT_I64, LATER),
-    SCHEMA_VALUE(oci_cpu, "realtimePeriod", realtime_period, OPT_U64, LATER),
+    SCHEMA_VALUE(oci_cpu, "shares", shares, OPT_U64, ZERO),
+    SCHEMA_VALUE(oci_cpu, "quota", quota, OPT_I64, LIMIT),
+    SCHEMA_VALUE(oci_cpu, "burst", burst, OPT_U64, ZERO),
+    SCHEMA_VALUE(oci_cpu, "period", period, OPT_U64, ZERO),
+    SCHEMA_VALUE(oci_cpu, "realtimeRuntime", realtime_runtime, OPT_I64, ZERO),
+    SCHEMA_VALUE(oci_cpu, "realtimePeriod", realtime_period, OPT_U64, ZERO),
     SCHEMA_VALUE(oci_cpu, "cpus", cpus, STRING, .rule = &rule_cpu_list, .flags = SCHEMA_BLANK, LATER),
     SCHEMA_VALUE(oci_cpu, "mems", mems, STRING, .rule = &rule_cpu_list, .flags = SCHEMA_BLANK, LATER),
-    SCHEMA_VALUE(oci_cpu, "idle", idle, OPT_I64, LATER),
+    SCHEMA_VALUE(oci_cpu, "idle", idle, OPT_I64, ZERO),
 };
 static SCHEMA_TYPE(oci_cpu);
 
+/* Required by the JSON schema of 1.3, optional by its text, which counts; Go leaves it out. */
 static const struct schema_field oci_pids_fields[] = {
-    SCHEMA_VALUE(oci_pids, "limit", limit, I64, .flags = SCHEMA_REQUIRED, LATER),
+    SCHEMA_VALUE(oci_pids, "limit", limit, OPT_I64, .flags = SCHEMA_UNLIMITED, LATER),
 };
 static SCHEMA_TYPE(oci_pids);
 
@@ -74,8 +79,8 @@ static const struct schema_field oci_block_throttle_fields[] = {
 static SCHEMA_TYPE(oci_block_throttle);
 
 static const struct schema_field oci_block_io_fields[] = {
-    SCHEMA_VALUE(oci_block_io, "weight", weight, OPT_U32, .max = UINT16_MAX, LATER),
-    SCHEMA_VALUE(oci_block_io, "leafWeight", leaf_weight, OPT_U32, .max = UINT16_MAX, LATER),
+    SCHEMA_VALUE(oci_block_io, "weight", weight, OPT_U32, .max = UINT16_MAX, ZERO),
+    SCHEMA_VALUE(oci_block_io, "leafWeight", leaf_weight, OPT_U32, .max = UINT16_MAX, ZERO),
     SCHEMA_NESTED_LIST(oci_block_io, "weightDevice", weight_device, oci_block_weight, LATER),
     SCHEMA_NESTED_LIST(oci_block_io, "throttleReadBpsDevice", read_bps, oci_block_throttle, LATER),
     SCHEMA_NESTED_LIST(oci_block_io, "throttleWriteBpsDevice", write_bps, oci_block_throttle, LATER),
@@ -98,7 +103,7 @@ static const struct schema_field oci_net_priority_fields[] = {
 static SCHEMA_TYPE(oci_net_priority);
 
 static const struct schema_field oci_network_class_fields[] = {
-    SCHEMA_VALUE(oci_network_class, "classID", class_id, OPT_U32, LATER),
+    SCHEMA_VALUE(oci_network_class, "classID", class_id, OPT_U32, ZERO),
     SCHEMA_NESTED_LIST(oci_network_class, "priorities", priorities, oci_net_priority, LATER),
 };
 static SCHEMA_TYPE(oci_network_class);

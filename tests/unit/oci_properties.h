@@ -231,7 +231,8 @@ static const char *const oci_properties[] = {
     "root.readonly",
 };
 
-/* Those that the schemas require when the object around them is there. */
+/* Those that the schemas require when the object around them is there; but for linux.resources.pids.limit,
+ * which the text of the specification calls optional. */
 static const char *const oci_required[] = {
     "hooks.createContainer[].path",
     "hooks.createRuntime[].path",
@@ -260,7 +261,6 @@ static const char *const oci_required[] = {
     "linux.resources.hugepageLimits[].pageSize",
     "linux.resources.network.priorities[].name",
     "linux.resources.network.priorities[].priority",
-    "linux.resources.pids.limit",
     "linux.seccomp.defaultAction",
     "linux.seccomp.syscalls[].action",
     "linux.seccomp.syscalls[].args[].index",

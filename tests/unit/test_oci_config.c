@@ -39,6 +39,14 @@ static void test_empty_is_absent(void **state)
          "{\"memory\":{},\"cpu\":{\"cpus\":\"\"},\"blockIO\":{},\"network\":{},\"rdma\":{},"
          "\"unified\":{},\"hugepageLimits\":[]}"},
         {"linux.resources.memory.disableOOMKiller", "false"},
+        /* As engines write "no limit". */
+        {"linux.resources",
+         "{\"memory\":{\"limit\":0,\"reservation\":0,\"swap\":-1,\"kernel\":-1,\"kernelTCP\":0},"
+         "\"cpu\":{\"shares\":0,\"quota\":-1,\"burst\":0,\"period\":0,\"realtimeRuntime\":0,"
+         "\"realtimePeriod\":0,\"cpus\":\"\",\"mems\":\"\",\"idle\":0},\"pids\":{\"limit\":-1},"
+         "\"blockIO\":{\"weight\":0,\"leafWeight\":0,\"weightDevice\":null},"
+         "\"network\":{\"classID\":0,\"priorities\":[]},\"hugepageLimits\":null,\"unified\":null}"},
+        {"linux.resources.pids", "{}"},
         {"linux.personality", "{\"domain\":\"LINUX\",\"flags\":[]}"},
         {"linux.timeOffsets", "{}"},
         {"linux.namespaces", "[{\"type\":\"pid\",\"path\":\"\"}]"},
