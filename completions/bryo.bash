@@ -37,6 +37,7 @@ _bryo()
         [delete]='-f --force --regex -h --help'
         [run]='-b --bundle -f --config --console-socket --pid-file --pidfd-socket --preserve-fds --no-pivot --no-new-keyring --no-subreaper -d --detach --keep -h --help'
         [list]='-q --quiet -f --format -h --help'
+        [ps]='-f --format -h --help'
         [spec]='-b --bundle --rootless -h --help'
         [features]='-h --help'
         [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --cap-add --cap-drop --seccomp --no-new-privs --net --name --keep --entry -i --interactive -t --tty --max-size -h --help'
@@ -85,6 +86,8 @@ _bryo()
         ['run --preserve-fds']=':'
         ['list -f']=': table json'
         ['list --format']=': table json'
+        ['ps -f']=': table json'
+        ['ps --format']=': table json'
         ['spec -b']=':dir'
         ['spec --bundle']=':dir'
         ['sandbox -e']=':'
@@ -118,6 +121,7 @@ _bryo()
         [delete]=':id'
         [run]=':'
         [list]=''
+        [ps]=':id :'
         [spec]=''
         [features]=''
         [sandbox]=':file'
@@ -168,14 +172,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state exec kill delete run list spec features sandbox unpack check help'
+        _bryo_reply "$cur" : 'create start state exec kill delete run list ps spec features sandbox unpack check help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list spec features sandbox unpack check help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps spec features sandbox unpack check help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi

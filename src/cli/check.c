@@ -14,17 +14,9 @@ struct check_options {
     const char *format;
 };
 
-static int check_format(const char *value, struct error *err)
-{
-    if (strcmp(value, "table") == 0 || strcmp(value, "json") == 0)
-        return 0;
-    _cleanup_free_ char *shown = str_quote(value, 80);
-    return shown ? error_set(err, EINVAL, "expected table or json, found \"%s\"", shown) : error_oom(err);
-}
-
 static const struct option_def options[] = {
     {"format", 'f', OPT_STRING, offsetof(struct check_options, format), "table|json",
-     "a table for people (the default), or JSON", .check = check_format},
+     "a table for people (the default), or JSON", .check = option_table_or_json},
     {NULL},
 };
 

@@ -80,6 +80,8 @@ void options_free(const struct verb *verb, struct invocation *inv);
 
 /* A check for options whose empty argument makes no sense (paths). */
 int option_not_empty(const char *value, struct error *err);
+/* A check for --format. */
+int option_table_or_json(const char *value, struct error *err);
 
 /* Finds a verb of the table; NULL if there is none. */
 const struct verb *cli_find_verb(const char *name);

@@ -16,18 +16,10 @@ struct list_options {
 
 #define AT(member) offsetof(struct list_options, member)
 
-static int check_format(const char *value, struct error *err)
-{
-    if (strcmp(value, "table") == 0 || strcmp(value, "json") == 0)
-        return 0;
-    _cleanup_free_ char *shown = str_quote(value, 80);
-    return shown ? error_set(err, EINVAL, "expected table or json, found \"%s\"", shown) : error_oom(err);
-}
-
 static const struct option_def options[] = {
     {"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "print the ids only"},
     {"format", 'f', OPT_STRING, AT(format), "table|json", "a table for people (the default), or JSON",
-     .check = check_format},
+     .check = option_table_or_json},
     {NULL},
 };
 

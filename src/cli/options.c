@@ -94,6 +94,14 @@ int option_not_empty(const char *value, struct error *err)
     return *value ? 0 : error_set(err, EINVAL, "the argument is empty");
 }
 
+int option_table_or_json(const char *value, struct error *err)
+{
+    if (strcmp(value, "table") == 0 || strcmp(value, "json") == 0)
+        return 0;
+    _cleanup_free_ char *shown = str_quote(value, 80);
+    return shown ? error_set(err, EINVAL, "expected table or json, found \"%s\"", shown) : error_oom(err);
+}
+
 static int parse_bool(const char *value, bool *out)
 {
     static const struct {

@@ -20,6 +20,7 @@
 #include "base/syscalls.h"
 #include "container/hooks.h"
 #include "container/internal.h"
+#include "container/processes.h"
 #include "userns/remove.h"
 
 #define KILL_WAIT_MS 10000
@@ -131,49 +132,11 @@ int container_start(const struct runtime *rt, const char *id, struct error *err)
     return r;
 }
 
-/* Is process @pid the first of its pid namespace, so that the namespace is the container's own? */
-static int owns_pid_namespace(pid_t pid)
+static int send_to_one(pid_t pid, int pidfd, void *data)
 {
-    _cleanup_free_ char *text = NULL;
-    char path[32];
-    int r;
-
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    r = file_read_at(AT_FDCWD, path, 64 << 10, &text, NULL, NULL);
-    if (r < 0)
-        return r;
-    char *line = strstr(text, "\nNSpid:");
-    if (!line)
-        return -ENOTSUP;
-    line[1 + strcspn(line + 1, "\n")] = '\0';
-    const char *last = strrchr(line, '\t');
-    return last && strcmp(last, "\t1") == 0;
-}
-
-/* Sends @sig to every process of init's pid namespace, as /proc shows it. */
-static int signal_namespace(pid_t init, int sig, struct error *err)
-{
-    struct stat ours, theirs;
-    char path[48];
-
-    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)init);
-    if (stat(path, &ours) < 0)
-        return errno == ENOENT ? 0 : error_sys(err, errno, "find the pid namespace of the container");
-    _cleanup_closedir_ DIR *proc = opendir("/proc");
-    if (!proc)
-        return error_sys(err, errno, "open \"/proc\"");
-    for (struct dirent *e; (e = readdir(proc));) {
-        uint32_t pid;
-        if (parse_u32(e->d_name, &pid) < 0)
-            continue;
-        _cleanup_close_ int pidfd = sys_pidfd_open((pid_t)pid, 0);
-        snprintf(path, sizeof path, "/proc/%u/ns/pid", pid);
-        /* The descriptor was there before the look, so both mean the same process or the signal finds none.
-         */
-        if (pidfd >= 0 && stat(path, &theirs) == 0 && theirs.st_ino == ours.st_ino &&
-            theirs.st_dev == ours.st_dev)
-            (void)sys_pidfd_send_signal(pidfd, sig, NULL, 0);
-    }
+    (void)pid;
+    /* One that ended meanwhile, or that only its own user may signal, does not keep the rest from it. */
+    (void)sys_pidfd_send_signal(pidfd, *(const int *)data, NULL, 0);
     return 0;
 }
 
@@ -193,7 +156,7 @@ static int kill_all(const char *id, pid_t init, int pidfd, int sig, struct error
             id);
     /* The end of its first process is the end of a pid namespace. */
     if (sig != SIGKILL)
-        return signal_namespace(init, sig, err);
+        return namespace_processes(init, send_to_one, &sig, err);
     if (sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
         return error_sys(err, errno, "container \"%s\": send SIGKILL", id);
     return 0;

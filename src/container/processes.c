@@ -1,0 +1,126 @@
+#include "container/processes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/str.h"
+#include "base/syscalls.h"
+#include "container/internal.h"
+
+int owns_pid_namespace(pid_t pid)
+{
+    _cleanup_free_ char *text = NULL;
+    char path[32];
+    int r;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    r = file_read_at(AT_FDCWD, path, 64 << 10, &text, NULL, NULL);
+    if (r < 0)
+        return r;
+    char *line = strstr(text, "\nNSpid:");
+    if (!line)
+        return -ENOTSUP;
+    line[1 + strcspn(line + 1, "\n")] = '\0';
+    /* One number for each namespace from ours down; a process of our own namespace has just one, and pid 1
+     * there is not the first of a namespace of its own. */
+    const char *first = strchr(line, '\t'), *last = strrchr(line, '\t');
+    return first && last != first && strcmp(last, "\t1") == 0;
+}
+
+int namespace_processes(pid_t init, int (*each)(pid_t pid, int pidfd, void *data), void *data,
+                        struct error *err)
+{
+    struct stat ours, theirs;
+    char path[48];
+
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)init);
+    if (stat(path, &ours) < 0)
+        return errno == ENOENT ? 0 : error_sys(err, errno, "find the pid namespace of the container");
+    _cleanup_closedir_ DIR *proc = opendir("/proc");
+    if (!proc)
+        return error_sys(err, errno, "open \"/proc\"");
+    for (struct dirent *e; (e = readdir(proc));) {
+        uint32_t pid;
+        if (parse_u32(e->d_name, &pid) < 0)
+            continue;
+        _cleanup_close_ int pidfd = sys_pidfd_open((pid_t)pid, 0);
+        snprintf(path, sizeof path, "/proc/%u/ns/pid", pid);
+        if (pidfd < 0 || stat(path, &theirs) < 0 || theirs.st_ino != ours.st_ino ||
+            theirs.st_dev != ours.st_dev)
+            continue;
+        int r = each((pid_t)pid, pidfd, data);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+struct pid_list {
+    pid_t *items;
+    size_t count, room;
+};
+
+static int append(pid_t pid, int pidfd, void *data)
+{
+    struct pid_list *list = data;
+
+    (void)pidfd;
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : 16;
+        pid_t *grown = realloc(list->items, room * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        list->items = grown;
+        list->room = room;
+    }
+    list->items[list->count++] = pid;
+    return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+int container_processes(const struct runtime *rt, const char *id, pid_t **pids, size_t *n, struct error *err)
+{
+    _cleanup_state_ struct oci_state *state = NULL;
+    struct pid_list list = {0};
+    enum container_status status;
+    int r = container_state(rt, id, &state, &status, err);
+
+    if (r < 0)
+        return r;
+    if (status == STATUS_STOPPED)
+        return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
+    r = owns_pid_namespace(state->pid);
+    if (r == 0) {
+        error_set(err, EOPNOTSUPP, "container \"%s\" has no pid namespace of its own", id);
+        error_hint(
+            err, "its processes can be told from others only by a cgroup, which this version does not make");
+        return -EOPNOTSUPP;
+    }
+    if (r == -ENOENT || r == -ESRCH)
+        return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
+    if (r > 0)
+        r = namespace_processes(state->pid, append, &list, err);
+    if (r < 0) {
+        free(list.items);
+        return err && err->text ? r : error_sys(err, -r, "container \"%s\": list its processes", id);
+    }
+    if (list.count)
+        qsort(list.items, list.count, sizeof *list.items, compare);
+    *pids = list.items;
+    *n = list.count;
+    return 0;
+}
