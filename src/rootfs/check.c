@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "rootfs/internal.h"
 
@@ -115,6 +116,9 @@ int rootfs_enter_chroot(struct rootfs *r, struct error *err)
     r->root_fd = open(r->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (r->root_fd < 0)
         return path_failure("root.path: open", r->path, errno, err);
+    r->proc_fd = path_open_proc(err);
+    if (r->proc_fd < 0)
+        return r->proc_fd;
     if (fchdir(r->root_fd) < 0)
         return path_failure("root.path: enter", r->path, errno, err);
     if (chroot(".") < 0 || chdir("/") < 0)

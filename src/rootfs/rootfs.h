@@ -73,7 +73,8 @@ int rootfs_finish(struct rootfs *r, struct error *err);
 void rootfs_close(struct rootfs *r);
 
 /* For a config without a new mount namespace: refuses what would change the host's mounts (mounts,
- * maskedPaths, devices …, by name), then enters root.path by chroot. */
+ * maskedPaths, devices …, by name), then enters root.path by chroot. r->proc_fd is set as by rootfs_prepare.
+ */
 int rootfs_enter_chroot(struct rootfs *r, struct error *err);
 
 /* Checks that can be made outside and early: root.path exists and is a directory (hint: which component lacks

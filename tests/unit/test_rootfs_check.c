@@ -193,7 +193,8 @@ static void chroots(void **state)
         struct rootfs r = ROOTFS_INIT;
         r.config = config;
         r.path = b->root;
-        _exit(rootfs_enter_chroot(&r, NULL) == 0 && access("/mark", F_OK) == 0 && access("/tmp", F_OK) < 0
+        _exit(rootfs_enter_chroot(&r, NULL) == 0 && faccessat(r.proc_fd, "self", F_OK, 0) == 0 &&
+                      access("/mark", F_OK) == 0 && access("/tmp", F_OK) < 0
                   ? 0
                   : 1);
     }
