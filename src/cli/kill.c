@@ -49,7 +49,7 @@ static int run(const struct invocation *inv, struct error *err)
         return error_hint(err, "a signal is a number or a name: 9, KILL, SIGKILL, RTMIN+3");
     }
     if (o->regex)
-        return match_each(inv->rt, inv->args[0], o->all, kill_one, &s, err);
+        return match_each(inv->rt, inv->args[0], false, kill_one, &s, err);
     return kill_one(inv->rt, inv->args[0], &s, err);
 }
 

@@ -9,8 +9,14 @@
 #include "base/str.h"
 #include "container/container.h"
 
+/* The empty expression matches every id: a script whose variable is not set would kill or delete them all. */
 static int compile(regex_t *regex, const char *pattern, struct error *err)
 {
+    if (!*pattern) {
+        error_set(err, EINVAL, "--regex: the expression is empty");
+        error_hint(err, "'.' matches every container");
+        return -EINVAL;
+    }
     int code = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
 
     if (code == 0)

@@ -79,3 +79,22 @@ is_stopped() {
     bryo delete -f --regex .
     assert_equal "$(bryo list -q)" ""
 }
+
+# shellcheck disable=SC2086 # a verb and its option
+@test "an expression that is empty or matches nothing kills and deletes nothing" {
+    local verb
+    for verb in "kill" "kill --all" "delete" "delete --force"; do
+        run bryo $verb --regex ''
+        assert_status 1
+        assert_output "--regex: the expression is empty"
+        assert_output "hint: '.' matches every container"
+    done
+    assert_equal "$(bryo list -q | xargs)" "db web-1 web-2"
+    # As for an id that is not there: only delete --force takes it.
+    for verb in "kill" "kill --all" "delete"; do
+        run bryo $verb --regex nothing
+        assert_status 1
+        assert_output '--regex "nothing": no container matches'
+    done
+    bryo delete --force --regex nothing
+}
