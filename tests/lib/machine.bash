@@ -99,7 +99,8 @@ machine_prepare() {
     install -d -o "$TEST_USER" -g "$(id -g "$TEST_USER")" "$WORK"/build-{gcc,clang,asan}
     cc -std=gnu11 -D_GNU_SOURCE -O1 -o "$WORK/reaper" "$WORK/src/tests/lib/reaper.c" || return 1
     snapshot >"$WORK/before"
-    return 0 # in a snapshot, a search without a find is no failure
+    # The test users may not be able to enter the directory that this was called in.
+    cd "$WORK/tmp" # also makes this succeed: a search of the snapshot that finds nothing is no failure
 }
 
 machine_clean_up() {
