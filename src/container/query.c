@@ -90,6 +90,15 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* The root may hold what is not ours (Slurm names /run/user/UID itself): a container's directory has a lock.
+ */
+static bool is_ours(int root_fd, const char *id)
+{
+    _cleanup_close_ int dir = openat(root_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return dir >= 0 && faccessat(dir, STATEDIR_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int container_ids(const struct runtime *rt, char ***out, struct error *err)
 {
     _cleanup_strv_ char **ids = NULL;
@@ -109,6 +118,8 @@ int container_ids(const struct runtime *rt, char ***out, struct error *err)
     }
     for (struct dirent *e; (e = readdir(dir));) {
         if (bad_byte(e->d_name) || (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
+            continue;
+        if (!is_ours(fd, e->d_name))
             continue;
         if (n + 2 > cap) {
             char **grown = realloc(ids, (cap ? cap * 2 : 16) * sizeof *ids);
@@ -144,7 +155,7 @@ int container_list(const struct runtime *rt, struct container_info **out, size_t
     STRV_FOREACH (id, ids) {
         _cleanup_error_ struct error why = ERROR_INIT;
         struct container_info *info = &list[*n];
-        /* The root may hold what is not ours (Slurm names /run/user/UID itself): skip what has no state. */
+        /* What has no state yet is being created, or its create was killed. */
         if (container_state(rt, *id, &info->state, &info->status, &why) == 0)
             (*n)++;
         else if (why.code != ENOENT)

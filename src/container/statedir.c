@@ -94,7 +94,7 @@ static int take_lock(struct statedir *dir, const char *id, struct error *err)
     struct stat opened, named;
     int r;
 
-    dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    dir->lock_fd = openat(dir->fd, STATEDIR_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (dir->lock_fd < 0) {
         if (errno == ENOENT)
             return error_set(err, ENOENT, "container \"%s\" does not exist", id);
@@ -177,7 +177,7 @@ static int probe(const struct statedir *dir, const char *name)
 
 int statedir_is_locked(const struct statedir *dir)
 {
-    return probe(dir, "lock");
+    return probe(dir, STATEDIR_LOCK);
 }
 
 int statedir_is_waiting(const struct statedir *dir)

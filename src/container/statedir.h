@@ -19,6 +19,7 @@
 #include "container/runtime.h"
 #include "oci/state.h"
 
+#define STATEDIR_LOCK         "lock"
 #define STATEDIR_STATE        "state.json"
 #define STATEDIR_CONFIG       "config.json"
 #define STATEDIR_WAITING      "waiting"

@@ -72,7 +72,7 @@ is_status() {
     set_args "$B" /bin/sh -c 'exit 42'
     run bryo run -b "$B" "$ID"
     assert_status 42
-    set_args "$B" /bin/sh -c 'sh -c "kill -9 \$\$"'
+    set_args "$B" /bin/sh -c 'sh -c "kill -9 \$\$"; exit $?'
     run bryo run -b "$B" "$ID"
     assert_status 137
     [ ! -e "$BRYO_ROOT/$ID" ]
@@ -189,7 +189,7 @@ is_status() {
 }
 
 @test "kill takes names and numbers and reaches all with --all" {
-    set_args "$B" /bin/sh -c 'trap "" USR1; for i in 1 2 3; do sh -c "trap \"echo hit >>/hits\" USR1; echo >>/ready; while :; do sleep 0.05; done" & done; while :; do sleep 1; done'
+    set_args "$B" /bin/sh -c 'trap : USR1; for i in 1 2 3; do sh -c "trap \"echo hit >>/hits\" USR1; echo >>/ready; while :; do sleep 0.05; done" & done; while :; do sleep 1; done'
     edit_config "$B" '.root.readonly = false'
     bryo run --detach -b "$B" "$ID" </dev/null
     wait_for 5 sh -c "[ \"\$(wc -l <'$B/rootfs/ready')\" = 3 ]"
