@@ -158,9 +158,10 @@ static int walk_create(int rootfd, const char *path, mode_t mode, bool no_links,
     struct walk w = {.rootfd = rootfd, .mode = mode, .no_links = no_links, .file = file, .fd = -EBADF};
     int tries = 0;
 
-    if (strlen(path) >= sizeof w.path)
+    const size_t len = strlen(path);
+    if (len >= sizeof w.path)
         return -ENAMETOOLONG;
-    strcpy(w.path, path);
+    memcpy(w.path, path, len + 1);
     for (;;) {
         size_t end = 0;
         int r = 0;
@@ -197,7 +198,9 @@ static int create_last(int rootfd, const char *path, mode_t mode, bool no_links,
         (size_t)(name - path) >= sizeof parent - 1)
         return -EAGAIN;
     memcpy(parent, path, (size_t)(name - path));
-    strcpy(parent + (name - path), name == path ? "." : "");
+    parent[name - path] = '\0';
+    if (name == path)
+        memcpy(parent, ".", sizeof ".");
     _cleanup_close_ int dir = open_policy(rootfd, parent, O_PATH | O_DIRECTORY, no_links);
     if (dir < 0 || (file ? mknodat(dir, name, S_IFREG | mode, 0) : mkdirat(dir, name, mode)) < 0)
         return -EAGAIN;
