@@ -5,9 +5,6 @@
  */
 #include <config.h> /* in angles: "config.h" would be this folder's */
 #include <errno.h>
-#include <linux/seccomp.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -39,21 +36,12 @@ static int add_list(cJSON *object, const char *key, const char *const *values)
     return json_add_strv(object, key, (char *const *)(uintptr_t)values);
 }
 
-/* Does the kernel know the flag? With no filter to load a known flag fails with EFAULT, an unknown one with
- * EINVAL. */
-static bool kernel_has_seccomp_flag(int64_t flag)
-{
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (unsigned)flag, NULL) < 0 && errno == EFAULT;
-}
-
 static int add_supported_flags(cJSON *seccomp)
 {
     _cleanup_cjson_ cJSON *list = cJSON_CreateArray();
 
     for (const struct name_value *flag = oci_seccomp_flags; list && flag->name; flag++) {
-        /* The kernel wants a listener to be asked for together with this one. */
-        bool killable = flag->value == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-        if (!kernel_has_seccomp_flag(flag->value | (killable ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0)))
+        if (!oci_seccomp_flag_supported((uint32_t)flag->value))
             continue;
         cJSON *item = cJSON_CreateString(flag->name);
         if (!item)

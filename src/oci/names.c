@@ -14,6 +14,8 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/syscalls.h"
@@ -282,4 +284,14 @@ int oci_last_capability(void)
             unknown = middle;
     }
     return known;
+}
+
+/* Asked by a call that must fail on its missing program (EFAULT), and not before (EINVAL: an unknown flag).
+ */
+bool oci_seccomp_flag_supported(uint32_t flag)
+{
+    /* The kernel wants a listener to be asked for together with this one. */
+    uint32_t with = flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag | with, NULL) < 0 && errno == EFAULT;
 }

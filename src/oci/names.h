@@ -43,3 +43,6 @@ const char *oci_namespace_proc_name(int type);
 
 /* Highest capability number this kernel knows (asked by prctl(2), so that no /proc is needed). */
 int oci_last_capability(void);
+
+/* Does this kernel know the flag (one of oci_seccomp_flags)? */
+bool oci_seccomp_flag_supported(uint32_t flag);

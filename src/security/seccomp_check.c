@@ -116,14 +116,6 @@ static int check_listener(const struct oci_seccomp *seccomp, struct error *err)
     return 0;
 }
 
-/* Asks the kernel for a flag by a call that must fail on its missing program, and not before. */
-static bool flag_known(unsigned flag)
-{
-    unsigned with = flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
-
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag | with, NULL) < 0 && errno == EFAULT;
-}
-
 static int check_flags(const struct oci_seccomp *seccomp, struct error *err)
 {
     for (unsigned bit = 0; bit < 32; bit++) {
@@ -133,7 +125,7 @@ static int check_flags(const struct oci_seccomp *seccomp, struct error *err)
         const char *name = name_of(oci_seccomp_flags, flag);
         if (!name || flag == SECCOMP_FILTER_FLAG_NEW_LISTENER)
             return error_set(err, EINVAL, "linux.seccomp.flags: unknown flag %#x", flag);
-        if (!flag_known(flag))
+        if (!oci_seccomp_flag_supported(flag))
             return error_set(err, ENOTSUP, "linux.seccomp.flags: this kernel does not know %s", name);
     }
     return 0;
