@@ -34,7 +34,9 @@ void seccomp_filter_free(struct seccomp_filter *filter);
  * - Several rules for one call: of rules without conditions the first counts (as in runc and crun); it and
  * every rule whose conditions hold are compared, and the most restrictive action wins, as the kernel has it
  * between filters (kill process, kill thread, trap, errno, notify, trace, log, allow). So an ERRNO rule for
- * some arguments works next to a plain ALLOW, in any order.
+ * some arguments works next to a plain ALLOW, in any order. A rule without conditions that says what the
+ * default says counts for nothing (runc and crun leave it out): it does not come before a later one, and does
+ * not outweigh one whose conditions hold.
  * - Conditions of one rule hold all together; but when two of them name the same argument, each is a rule of
  * its own (as in runc).
  * - The native architecture is always in; a listed one that this machine cannot run is left out, its calls
@@ -43,7 +45,9 @@ void seccomp_filter_free(struct seccomp_filter *filter);
  * (`socket`, `shmget` …), but not those with conditions: their arguments lie behind a pointer. A rule without
  * conditions is not followed either when one with conditions is stricter, since that would be a way around
  * it.
- * - A 32-bit architecture compares the low 32 bits. */
+ * - On a 32-bit architecture arguments have 32 bits. Of values to be equal (EQ, NE, MASKED_EQ) the low 32 are
+ * compared, so that a -1 written with 64 is one; the order (LT, LE, GE, GT) is that of the numbers, so that
+ * every argument is below a value that needs more. */
 int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_filter *out, char ***unknown,
                     struct error *err);
 

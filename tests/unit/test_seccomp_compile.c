@@ -301,6 +301,64 @@ static void long_filters(void **state)
     assert_non_null(strstr(error_text(&err), "the kernel takes at most 4096"));
 }
 
+/* A plain rule that says what the default says is left out, as in runc and crun. */
+static void plain_default_rule_is_nothing(void **state)
+{
+    _cleanup_seccomp_ struct seccomp_filter f;
+    struct profile *p = new_profile(ERRNO);
+
+    (void)state;
+    rule(p, "mount", ERRNO);
+    with_arg(rule(p, "mount", ALLOW), 0, SCMP_CMP_EQ, 7, 0);
+    rule(p, "umount2", ERRNO);
+    rule(p, "umount2", ALLOW);
+    /* Another errno is another verdict, and outweighs. */
+    with_errno(rule(p, "chroot", ERRNO), 38);
+    with_arg(rule(p, "chroot", ALLOW), 0, SCMP_CMP_EQ, 7, 0);
+    compile(p, &f);
+    uint32_t arch = native(), mount = number(arch, "mount");
+    assert_int_equal(run_call(&f, arch, mount, 7, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(run_call(&f, arch, mount, 8, 0), RET_ERRNO(EPERM));
+    assert_int_equal(run_call(&f, arch, number(arch, "umount2"), 0, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(run_call(&f, arch, number(arch, "chroot"), 7, 0), RET_ERRNO(38));
+    free(p);
+}
+
+/* What values beyond 32 bits mean to arguments that have no more. */
+static void wide_values_on_i386(void **state)
+{
+    static const struct {
+        int op;
+        uint64_t value, value_two, argument;
+        bool holds;
+    } cases[] = {
+        {SCMP_CMP_EQ, UINT64_MAX, 0, UINT32_MAX, true},
+        {SCMP_CMP_NE, UINT64_MAX, 0, UINT32_MAX, false},
+        {SCMP_CMP_MASKED_EQ, UINT64_MAX, UINT64_MAX, UINT32_MAX, true},
+        {SCMP_CMP_GT, UINT64_C(0x100000000), 0, UINT32_MAX, false},
+        {SCMP_CMP_GE, UINT64_C(0x100000000), 0, UINT32_MAX, false},
+        {SCMP_CMP_LT, UINT64_C(0x100000000), 0, UINT32_MAX, true},
+        {SCMP_CMP_LE, UINT64_C(0x100000000), 0, 1, true},
+        {SCMP_CMP_GT, UINT32_MAX, 0, UINT32_MAX, false},
+        {SCMP_CMP_GE, UINT32_MAX, 0, UINT32_MAX, true},
+    };
+
+    (void)state;
+    if (native() != SCMP_ARCH_X86_64)
+        skip();
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_seccomp_ struct seccomp_filter f;
+        struct profile *p = new_profile(ALLOW);
+        add_arch(p, SCMP_ARCH_X86);
+        with_arg(rule(p, "personality", LOG), 0, cases[i].op, cases[i].value, cases[i].value_two);
+        compile(p, &f);
+        if ((run_call(&f, SCMP_ARCH_X86, number(SCMP_ARCH_X86, "personality"), cases[i].argument, 0) ==
+             SECCOMP_RET_LOG) != cases[i].holds)
+            fail_msg("case %zu", i);
+        free(p);
+    }
+}
+
 static void flags_without_meaning(void **state)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
@@ -333,6 +391,8 @@ int main(void)
         cmocka_unit_test(errors),
         cmocka_unit_test(default_profile_on_i386),
         cmocka_unit_test(long_filters),
+        cmocka_unit_test(plain_default_rule_is_nothing),
+        cmocka_unit_test(wide_values_on_i386),
         cmocka_unit_test(flags_without_meaning),
     };
 
