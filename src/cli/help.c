@@ -123,7 +123,7 @@ static void option_list(struct strbuf *out, const char *title, const struct verb
 
 void help_verb(struct strbuf *out, const struct verb *verb, unsigned width)
 {
-    strbuf_addf(out, "Usage: bryo %s %s\n\n", verb->name, verb->usage);
+    strbuf_addf(out, "Usage: bryo %s%s%s\n\n", verb->name, *verb->usage ? " " : "", verb->usage);
     wrap(out, verb->summary, 0, 0, width);
     if (verb->details) {
         strbuf_add(out, "\n");
