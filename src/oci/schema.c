@@ -170,7 +170,7 @@ static int decode_items(struct schema_decoder *d, const struct schema_field *fie
     return 0;
 }
 
-/* Is @json, of the type that the row takes, empty: "", false, [] or {}? */
+/* Is @json, of the type that the row takes, empty: "", false, [] or {}? Such a value asks for nothing. */
 static bool is_empty(const struct schema_field *field, const cJSON *json)
 {
     switch (field->kind) {
@@ -186,7 +186,7 @@ static bool is_empty(const struct schema_field *field, const cJSON *json)
     case SCHEMA_STRUCT:
     case SCHEMA_POINTER:
     case SCHEMA_KEYED:
-        return cJSON_IsObject(json) && !json->child;
+        return cJSON_IsObject(json) && !json->child && !(field->flags & SCHEMA_WISH);
     default:
         return false;
     }

@@ -68,6 +68,7 @@ struct schema_rule {
 /* Of rows with `later`: numbers that ask for nothing, and so are not refused. */
 #define SCHEMA_ZERO      (1U << 3) /* 0 */
 #define SCHEMA_UNLIMITED (1U << 4) /* -1, no limit */
+#define SCHEMA_WISH      (1U << 5) /* of rows with `later`: an empty object asks for something, too */
 
 struct schema_type;
 

@@ -28,7 +28,7 @@ static void test_empty_is_absent(void **state)
         {"hooks", "{\"prestart\":[],\"poststop\":null}"},
         {"annotations", "null"},
         {"linux.mountLabel", "\"\""},
-        {"linux.intelRdt", "{}"},
+        {"linux.intelRdt", "null"},
         {"linux.memoryPolicy", "{}"},
         {"linux.netDevices", "{}"},
         {"linux.cgroupsPath", "\"\""},

@@ -400,6 +400,7 @@ static void test_not_yet(void **state)
         {"process.selinuxLabel", "\"x\"", "process.selinuxLabel" NOT_YET, ENOTSUP},
         {"linux.mountLabel", "\"x\"", "linux.mountLabel" NOT_YET, ENOTSUP},
         {"linux.intelRdt", "{\"closID\":\"x\"}", "linux.intelRdt" NOT_YET, ENOTSUP},
+        {"linux.intelRdt", "{}", "linux.intelRdt" NOT_YET, ENOTSUP}, /* a class named after the container */
         {"linux.memoryPolicy", "{\"mode\":\"MPOL_LOCAL\"}", "linux.memoryPolicy" NOT_YET, ENOTSUP},
         {"linux.netDevices", "{\"eth0\":{}}", "linux.netDevices" NOT_YET, ENOTSUP},
         {"linux.cgroupsPath", "\"x\"", "linux.cgroupsPath" NOT_YET, ENOTSUP},
