@@ -4,6 +4,7 @@
 #include "base/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -77,11 +78,22 @@ int process_stat(pid_t pid, uint64_t *start_time, char *state, pid_t *ppid)
     return 0;
 }
 
+/* A pidfd becomes readable when the last thread has ended. */
+static int process_has_ended(int pidfd)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    int r;
+
+    do
+        r = poll(&p, 1, 0);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : r;
+}
+
 int process_open(pid_t pid, uint64_t start_time)
 {
     _cleanup_close_ int fd = -EBADF;
     uint64_t start;
-    char state;
     int r;
 
     if (pid <= 0)
@@ -89,12 +101,14 @@ int process_open(pid_t pid, uint64_t start_time)
     fd = sys_pidfd_open(pid, 0);
     if (fd < 0)
         return errno == EINVAL ? -ESRCH : -errno; /* EINVAL: the number is a thread's now, not a process's */
-    r = process_stat(pid, &start, &state, NULL);
+    r = process_stat(pid, &start, NULL, NULL);
     if (r < 0)
         return r;
-    if (start != start_time || state == 'Z' || state == 'X')
+    if (start != start_time)
         return -ESRCH;
-    return TAKE_FD(fd);
+    /* Not the state letter: a first thread that has ended is shown as a zombie while others run on. */
+    r = process_has_ended(fd);
+    return r < 0 ? r : r ? -ESRCH : TAKE_FD(fd);
 }
 
 int process_wait(pid_t pid, int *status)

@@ -16,8 +16,8 @@
 int process_stat(pid_t pid, uint64_t *start_time, char *state, pid_t *ppid);
 
 /* A pidfd of the process that had pid @pid and started at @start_time, or -ESRCH if it is gone (or only a
- * zombie is left, or another process has the pid now). The check is free of races: the pidfd is opened first
- * and the start time compared behind it. */
+ * zombie without a living thread is left, or another process has the pid now). The check is free of races:
+ * the pidfd is opened first and the start time compared behind it. */
 int process_open(pid_t pid, uint64_t start_time);
 
 /* A helper program with what it said. */

@@ -1,6 +1,7 @@
 /* Processes: identity, starting programs with their output caught, signal names. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -118,6 +120,38 @@ static void open_refuses_zombies(void **state)
     assert_int_equal(process_stat(pid, &start, NULL, NULL), 0);
     assert_int_equal(process_open(pid, start), -ESRCH);
     assert_int_equal(process_wait(pid, NULL), 0);
+}
+
+static void *wait_for_ever(void *unused)
+{
+    for (;;)
+        pause();
+    return unused;
+}
+
+/* A program whose first thread ended is shown as a zombie, and runs nevertheless. */
+static void open_takes_a_process_whose_first_thread_ended(void **state)
+{
+    uint64_t start;
+    char letter = 0;
+
+    (void)state;
+    pid_t pid = fork();
+    assert_return_code(pid, errno);
+    if (pid == 0) {
+        pthread_t other;
+        if (pthread_create(&other, NULL, wait_for_ever, NULL) == 0)
+            syscall(SYS_exit, 0);
+        _exit(1);
+    }
+    for (int tries = 0; letter != 'Z' && tries < 500; tries++) {
+        assert_int_equal(process_stat(pid, &start, &letter, NULL), 0);
+        usleep(10000);
+    }
+    _cleanup_close_ int fd = process_open(pid, start);
+    process_kill_reap(&pid);
+    assert_int_equal(letter, 'Z');
+    assert_return_code(fd, -fd);
 }
 
 /* Runs a shell script; returns the wait status, *out the text. */
@@ -349,6 +383,7 @@ int main(void)
         cmocka_unit_test(stat_of_nobody),
         cmocka_unit_test(open_tells_processes_apart),
         cmocka_unit_test(open_refuses_zombies),
+        cmocka_unit_test(open_takes_a_process_whose_first_thread_ended),
         cmocka_unit_test(spawn_catches_both_outputs),
         cmocka_unit_test(spawn_feeds_small_and_large_input),
         cmocka_unit_test(spawn_survives_unread_input),
