@@ -65,14 +65,32 @@ static int send_packet(int sock, enum channel_step step, int64_t value, const ch
     return fd_send(sock, &p, sizeof p.head + text_len + hint_len, &fd, fd >= 0 ? 1 : 0);
 }
 
+static int next(const struct channel *ch, const char *waiting_for, struct packet *p, int *fd,
+                struct error *err);
+
+/* A peer that failed said so before it ended: its words are the better error. */
+static int peer_ended(const struct channel *ch, enum channel_step step, struct error *err)
+{
+    _cleanup_close_ int fd = -EBADF;
+    struct packet p;
+    int r;
+
+    do {
+        fd_close(&fd);
+        r = next(ch, channel_step_name(step), &p, &fd, err);
+    } while (r > 0);
+    return r < 0 ? r
+                 : error_set(err, EPIPE, "%s ended before it could be told %s", ch->peer,
+                             channel_step_name(step));
+}
+
 int channel_send(const struct channel *ch, enum channel_step step, int64_t value, const char *text, int fd,
                  struct error *err)
 {
     int r = send_packet(ch->fd, step, value, text, NULL, fd);
 
     if (r == -EPIPE || r == -ECONNRESET)
-        return error_set(err, EPIPE, "%s ended before it could be told %s", ch->peer,
-                         channel_step_name(step));
+        return peer_ended(ch, step, err);
     if (r < 0)
         return error_sys(err, -r, "send %s to %s", channel_step_name(step), ch->peer);
     return 0;
@@ -89,12 +107,15 @@ static int receive(const struct channel *ch, const char *waiting_for, struct pac
                    struct error *err)
 {
     int fds[1];
-    size_t nfds = 1;
-    ssize_t n = fd_recv(ch->fd, p, sizeof *p, fds, &nfds);
+    size_t nfds;
+    ssize_t n;
 
     *fd = -EBADF;
-    if (n == -ECONNRESET) /* it died with a message of ours unread */
-        n = 0;
+    /* ECONNRESET: it died with a message of ours unread. That is told once, before what it still said. */
+    do {
+        nfds = ARRAY_SIZE(fds);
+        n = fd_recv(ch->fd, p, sizeof *p, fds, &nfds);
+    } while (n == -ECONNRESET);
     if (n < 0)
         return error_sys(err, (int)-n, "receive %s from %s", waiting_for, ch->peer);
     if (n == 0)

@@ -49,7 +49,8 @@ struct channel {
 /* Makes a connected pair of sockets, both O_CLOEXEC. Returns 0 or -errno with text. */
 int channel_pair(int fds[2], struct error *err);
 
-/* Sends @step with @value and @text (may be NULL; cut at CHANNEL_TEXT_MAX) and @fd (negative: none). */
+/* Sends @step with @value and @text (may be NULL; cut at CHANNEL_TEXT_MAX) and @fd (negative: none). To a
+ * peer that ended: its own error if it sent one before, else -EPIPE. */
 int channel_send(const struct channel *ch, enum channel_step step, int64_t value, const char *text, int fd,
                  struct error *err);
 

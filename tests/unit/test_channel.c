@@ -214,11 +214,44 @@ static void test_end_means_started(void **state)
     assert_int_equal(channel_expect_end(&p->runtime, &err), 0);
 }
 
+/* The peer fails while our message is on its way, or before it is sent: what it said is not lost over that.
+ */
+static void test_last_words_of_a_peer_that_did_not_listen(void **state)
+{
+    struct pair *p = *state;
+    _cleanup_error_ struct error failure = ERROR_INIT, err = ERROR_INIT;
+
+    error_set(&failure, EPERM, "create the container's namespaces: no");
+    error_hint(&failure, "ask for less");
+    assert_int_equal(channel_send(&p->runtime, STEP_ID_MAP_WRITTEN, 0, NULL, -1, NULL), 0);
+    channel_send_error(&p->init, &failure);
+    fd_close(&p->init.fd);
+    assert_int_equal(channel_expect(&p->runtime, STEP_READY, NULL, &err), -EPERM);
+    assert_string_equal(err.text, "create the container's namespaces: no");
+    assert_string_equal(err.hint, "ask for less");
+}
+
+static void test_last_words_before_we_spoke(void **state)
+{
+    struct pair *p = *state;
+    _cleanup_error_ struct error failure = ERROR_INIT, err = ERROR_INIT;
+
+    error_set(&failure, EPERM, "create the container's namespaces: no");
+    assert_int_equal(channel_send(&p->init, STEP_WARNING, 0, "careful", -1, NULL), 0);
+    channel_send_error(&p->init, &failure);
+    fd_close(&p->init.fd);
+    assert_int_equal(channel_send(&p->runtime, STEP_ID_MAP_WRITTEN, 0, NULL, -1, &err), -EPERM);
+    assert_string_equal(err.text, "create the container's namespaces: no");
+    assert_string_equal(p->warnings, "careful");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_value_and_text),
+        T(test_last_words_of_a_peer_that_did_not_listen),
+        T(test_last_words_before_we_spoke),
         T(test_descriptor),
         T(test_missing_and_surplus_descriptor),
         T(test_error_travels),
