@@ -201,7 +201,8 @@ static int delete_remains(struct statedir *dir, const char *id, struct error *wh
         error_move(err, why);
         return -code;
     }
-    return statedir_remove(dir, id, err);
+    int r = statedir_check_content(dir, id, err);
+    return r < 0 ? r : statedir_remove(dir, id, err);
 }
 
 int container_delete(const struct runtime *rt, const char *id, bool force, struct error *err)

@@ -26,14 +26,22 @@ static int start_program(struct container *c, struct error *err)
     return hooks_run(&c->state->poststart, "poststart", c->state, "running", err);
 }
 
-static int finish(struct container *c, struct error *err)
+/* The program ran, and its exit code is the answer: what goes wrong from here on is a warning. */
+static void finish(struct container *c)
 {
-    if (c->opts->keep) {
-        /* It is a stopped container now, to be looked at and deleted later. */
-        statedir_close(&c->dir);
-        return 0;
-    }
-    return container_destroy(c->rt, &c->dir, c->state, err);
+    _cleanup_error_ struct error err = ERROR_INIT;
+    int r;
+
+    if (c->opts->keep) /* it is a stopped container now, to be looked at and deleted later */
+        return;
+    /* By the descriptor: behind the name may be another container by now. */
+    r = statedir_lock(&c->dir, c->opts->id, &err);
+    if (r == -ENOENT) /* somebody deleted it meanwhile: that is what we were to do */
+        return;
+    if (r == 0)
+        r = container_destroy(c->rt, &c->dir, c->state, &err);
+    if (r < 0)
+        log_warn_error(c->rt->log, &err);
 }
 
 static int stay(struct container *c, struct supervisor *s, int *exit_code, struct error *err)
@@ -45,21 +53,13 @@ static int stay(struct container *c, struct supervisor *s, int *exit_code, struc
     r = supervise(s, exit_code, err);
     if (s->con)
         console_close(s->con);
-    if (r < 0)
+    if (r < 0) {
+        container_unmake(c);
         return r;
-    c->init_pid = 0; /* reaped */
-    if (!c->opts->keep) {
-        _cleanup_error_ struct error gone = ERROR_INIT;
-        statedir_close(&c->dir);
-        r = statedir_open(&c->dir, c->rt, c->opts->id, true, &gone);
-        if (r == -ENOENT) /* somebody deleted it meanwhile: that is what we were to do */
-            return 0;
-        if (r < 0) {
-            error_move(err, &gone);
-            return r;
-        }
     }
-    return finish(c, err);
+    c->init_pid = 0; /* reaped */
+    finish(c);
+    return 0;
 }
 
 int container_run(const struct runtime *rt, const struct create_options *opts, int *exit_code,
@@ -68,7 +68,7 @@ int container_run(const struct runtime *rt, const struct create_options *opts, i
     __attribute__((cleanup(container_free))) struct container c = {0};
     __attribute__((cleanup(console_close))) struct console con = {.master = -EBADF};
     __attribute__((cleanup(supervise_end))) struct supervisor s = {.signal_fd = -EBADF};
-    int master = -EBADF;
+    _cleanup_close_ int master = -EBADF;
     int r = container_plan(&c, rt, opts, false, err);
 
     if (r < 0)
@@ -76,15 +76,16 @@ int container_run(const struct runtime *rt, const struct create_options *opts, i
     if (!c.detached && !opts->no_subreaper)
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     r = container_make(&c, &master, err);
-    if (r == 0 && master >= 0) {
-        r = console_open(&con, master, err);
-        s.con = &con;
-    }
     if (r == 0 && !c.detached) {
         s.pid = c.init_pid;
         s.pidfd = c.init_pidfd;
         s.default_signals = opts->default_signals;
         r = supervise_begin(&s, err);
+    }
+    /* Behind the signals: one that ended us here would leave the caller's terminal in raw mode. */
+    if (r == 0 && master >= 0) {
+        r = console_open(&con, TAKE_FD(master), err);
+        s.con = &con;
     }
     if (r == 0)
         r = start_program(&c, err);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/str.h"
 #include "container/container.h"
 
 #define STATE_MAX    (4 << 20)
@@ -89,7 +90,7 @@ static int wait_for_lock(int fd)
     }
 }
 
-static int take_lock(struct statedir *dir, const char *id, struct error *err)
+int statedir_lock(struct statedir *dir, const char *id, struct error *err)
 {
     struct stat opened, named;
     int r;
@@ -136,12 +137,68 @@ int statedir_create(struct statedir *dir, const struct runtime *rt, const char *
         (void)unlinkat(dir->root_fd, id, AT_REMOVEDIR);
         return r;
     }
-    r = take_lock(dir, id, err);
+    r = statedir_lock(dir, id, err);
+    if (r == -ENOENT) /* what has the name now, if anything, is another's */
+        return error_set(err, ECANCELED, "container \"%s\" was deleted while it was being created", id);
     if (r < 0) {
-        _cleanup_error_ struct error ignored = ERROR_INIT;
-        (void)remove_tree_at(dir->root_fd, id, &ignored);
+        (void)unlinkat(dir->fd, STATEDIR_LOCK, 0);
+        (void)unlinkat(dir->root_fd, id, AT_REMOVEDIR);
     }
     return r;
+}
+
+/* The names that bryo gives in a container's directory, and those of their temporary files. */
+static bool is_own_name(const char *name)
+{
+    static const char *const names[] = {STATEDIR_LOCK,    STATEDIR_STATE,  STATEDIR_CONFIG,
+                                        STATEDIR_WAITING, STATEDIR_SOCKET, STATEDIR_SOCKET_EARLY};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        size_t len = strlen(names[i]);
+        if (strcmp(name, names[i]) == 0)
+            return true;
+        if (name[0] == '.' && strncmp(name + 1, names[i], len) == 0 && name[1 + len] == '.')
+            return true;
+    }
+    return false;
+}
+
+int statedir_check_content(const struct statedir *dir, const char *id, struct error *err)
+{
+    int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!list) {
+        int code = errno;
+        fd_close(&fd);
+        return error_sys(err, code, "read the state directory of container \"%s\"", id);
+    }
+    for (struct dirent *e; (e = readdir(list));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !is_own_name(e->d_name)) {
+            _cleanup_free_ char *shown = str_quote(e->d_name, 80);
+            error_set(err, EEXIST, "\"%s\" is not the state of a container: it holds \"%s\"", id,
+                      shown ? shown : "?");
+            error_hint(err, "if it is nobody else's, remove it by hand");
+            return -EEXIST;
+        }
+    return 0;
+}
+
+/* The root may hold what is not ours (Slurm names /run/user/UID itself). A container's directory has a lock,
+ * or is still empty. */
+static bool is_ours(const struct statedir *dir)
+{
+    if (faccessat(dir->fd, STATEDIR_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return true;
+    int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    if (!list)
+        return false;
+    for (struct dirent *e; (e = readdir(list));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            /* It may have got its lock just now. */
+            return faccessat(dir->fd, STATEDIR_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return true;
 }
 
 int statedir_open(struct statedir *dir, const struct runtime *rt, const char *id, bool lock,
@@ -159,7 +216,9 @@ int statedir_open(struct statedir *dir, const struct runtime *rt, const char *id
         return error_set(err, ENOENT, "container \"%s\" does not exist", id);
     if (dir->fd < 0)
         return error_sys(err, errno, "open the state directory \"%s/%s\"", rt->root, id);
-    return lock ? take_lock(dir, id, err) : 0;
+    if (!is_ours(dir))
+        return error_set(err, ENOENT, "container \"%s\" does not exist", id);
+    return lock ? statedir_lock(dir, id, err) : 0;
 }
 
 /* Does somebody else hold the write lock of @name? */

@@ -37,10 +37,19 @@ struct statedir {
  * `container with id "X" already exists`. Holds the lock afterwards. */
 int statedir_create(struct statedir *dir, const struct runtime *rt, const char *id, struct error *err);
 
-/* Opens ROOT/ID. -ENOENT: `container "X" does not exist`. @lock: takes the lock, waiting up to 10 s for the
+/* Opens ROOT/ID. -ENOENT: `container "X" does not exist`, also where ROOT/ID is something of another
+ * program. @lock: takes the lock, waiting up to 10 s for the
  * call that holds it (then -EBUSY); a directory removed meanwhile is -ENOENT. */
 int statedir_open(struct statedir *dir, const struct runtime *rt, const char *id, bool lock,
                   struct error *err);
+
+/* Takes the lock of a directory that is open already, as statedir_open does: -ENOENT if it was removed, also
+ * when another container has the id now. */
+int statedir_lock(struct statedir *dir, const char *id, struct error *err);
+
+/* Does ROOT/ID hold only what bryo puts there? 0, or -EEXIST with the name of what does not belong. For
+ * directories without a state that could be read, before they are removed. */
+int statedir_check_content(const struct statedir *dir, const char *id, struct error *err);
 
 /* Opens ROOT for listing. -ENOENT (no text) when there is none. Returns the descriptor or -errno. */
 int statedir_open_root(const struct runtime *rt, struct error *err);

@@ -150,6 +150,54 @@ static void test_state_that_was_never_written(void **state)
     assert_non_null(strstr(err.hint, "damaged"));
 }
 
+/* `run` comes back to its container at the end: by then the id may belong to another one. */
+static void test_lock_again_knows_another_with_the_same_id(void **state)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_dir_ struct statedir d = STATEDIR_INIT, other = STATEDIR_INIT, next = STATEDIR_INIT;
+
+    (void)state;
+    assert_int_equal(statedir_create(&d, &rt, "one", &err), 0);
+    fd_close(&d.lock_fd);
+    assert_int_equal(statedir_lock(&d, "one", &err), 0);
+    fd_close(&d.lock_fd);
+    assert_int_equal(statedir_open(&other, &rt, "one", true, &err), 0);
+    assert_int_equal(statedir_remove(&other, "one", &err), 0);
+    assert_int_equal(statedir_lock(&d, "one", &err), -ENOENT);
+    fd_close(&d.lock_fd);
+    assert_int_equal(statedir_create(&next, &rt, "one", &err), 0);
+    assert_int_equal(statedir_lock(&d, "one", &err), -ENOENT);
+}
+
+/* The root may be a directory that others use as well. */
+static void test_foreign_directories(void **state)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_dir_ struct statedir a = STATEDIR_INIT, d = STATEDIR_INIT, e = STATEDIR_INIT;
+    char path[160];
+
+    (void)state;
+    assert_int_equal(statedir_create(&a, &rt, "one", &err), 0);
+    snprintf(path, sizeof path, "%s/pulse/native", rt.root);
+    assert_int_equal(mkdir_parents(path, 0700, &err), 0);
+    assert_int_equal(statedir_open(&d, &rt, "pulse", true, &err), -ENOENT);
+    assert_string_equal(err.text, "container \"pulse\" does not exist");
+    assert_int_equal(access(path, F_OK), 0);
+    snprintf(path, sizeof path, "%s/pulse/lock", rt.root);
+    assert_int_equal(access(path, F_OK), -1); /* nothing is made there either */
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(container_delete(&rt, "pulse", true, &err) < 0, 1);
+    assert_int_equal(rmdir(path), 0);
+    close(creat(path, 0600));
+    assert_int_equal(container_delete(&rt, "pulse", true, &err), -EEXIST);
+    assert_string_equal(err.text, "\"pulse\" is not the state of a container: it holds \"native\"");
+    assert_int_equal(access(path, F_OK), 0);
+    /* What a create left that was killed right behind its first call. */
+    snprintf(path, sizeof path, "%s/empty", rt.root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(statedir_open(&e, &rt, "empty", true, &err), 0);
+}
+
 static void test_ids(void **state)
 {
     static const char *const good[] = {"a", "0", "_x", "+", "-a", "a.b.c", "host.user.123.batch.4294967295"};
@@ -191,6 +239,8 @@ int main(void)
         T(test_link_is_no_container),
         T(test_waiting_lock_lives_and_dies_with_its_holder),
         T(test_lock_excludes),
+        T(test_lock_again_knows_another_with_the_same_id),
+        T(test_foreign_directories),
         T(test_state_that_was_never_written),
         cmocka_unit_test(test_ids),
     };
