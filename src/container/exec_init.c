@@ -118,7 +118,7 @@ static int prepare_process(struct exec_init *in, struct error *err)
     if (r == 0)
         r = setup_home(&x->env, p->user.uid, err);
     if (r == 0)
-        r = security_find_program_for(p->args[0], x->env, &p->user, &in->program, err);
+        r = security_find_program_for(p->args[0], x->env, p, &in->program, err);
     return r;
 }
 

@@ -126,7 +126,7 @@ static int make_late_namespaces(struct init *in, struct error *err)
     }
     if (c->opts->no_new_keyring)
         return 0;
-    return security_new_session_keyring(c->opts->id, c->map.uids.count > 0 || geteuid() != 0, &skipped, err);
+    return security_new_session_keyring(c->opts->id, c->userns, &skipped, err);
 }
 
 static int set_names_and_network(struct init *in, struct error *err)
@@ -255,7 +255,7 @@ static int prepare_process(struct init *in, struct error *err)
     if (r == 0)
         r = setup_home(&c->env, p->user.uid, err);
     if (r == 0)
-        r = security_find_program_for(p->args[0], c->env, &p->user, &in->program, err);
+        r = security_find_program_for(p->args[0], c->env, p, &in->program, err);
     return r;
 }
 
@@ -269,8 +269,8 @@ static int wait_for_start(struct init *in, struct error *err)
         return r;
     if (!c->waits_on_socket) {
         r = channel_expect(&in->channel, STEP_START, NULL, err);
-        if (r == 0)
-            prctl(PR_SET_PDEATHSIG, 0); /* security_drop sets it again for die_with_runtime */
+        if (r == 0 && !c->opts->die_with_runtime) /* security_drop renews it for that */
+            prctl(PR_SET_PDEATHSIG, 0);
         return r;
     }
     r = channel_expect(&in->channel, STEP_DETACH, NULL, err);

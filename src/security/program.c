@@ -7,6 +7,7 @@
  * security modules) it says yes.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "security/capabilities.h"
 #include "security/interpreter.h"
 #include "security/security.h"
 
@@ -25,6 +27,7 @@ struct who {
     uint32_t gid;
     const uint32_t *groups;
     size_t n_groups;
+    bool overrides; /* CAP_DAC_OVERRIDE at execve: any execute bit will do */
 };
 
 static bool in_group(const struct who *who, uint32_t gid)
@@ -50,7 +53,7 @@ static bool may_execute(const struct who *who, const char *path, const struct st
         *why = "the file is on a mount with the option noexec";
         return false;
     }
-    if (who->uid == 0)
+    if (who->uid == 0 || who->overrides)
         return true;
     own = st->st_uid == who->uid ? S_IXUSR : in_group(who, st->st_gid) ? S_IXGRP : S_IXOTH;
     if (st->st_mode & own)
@@ -192,12 +195,14 @@ static int find_program(const struct who *who, const char *name, char *const *en
     return search_path(who, name, list ? list : SECURITY_DEFAULT_PATH, out, err);
 }
 
-int security_find_program_for(const char *name, char *const *env, const struct oci_user *user, char **out,
-                              struct error *err)
+int security_find_program_for(const char *name, char *const *env, const struct oci_process *process,
+                              char **out, struct error *err)
 {
-    if (!user)
+    if (!process)
         return security_find_program(name, env, out, err);
-    const struct who who = {user->uid, user->gid, user->additional_gids.items, user->additional_gids.count};
+    const struct oci_user *user = &process->user;
+    const struct who who = {user->uid, user->gid, user->additional_gids.items, user->additional_gids.count,
+                            (caps_wanted(process->capabilities).effective >> CAP_DAC_OVERRIDE) & 1};
     return find_program(&who, name, env, out, err);
 }
 
@@ -214,7 +219,7 @@ int security_find_program(const char *name, char *const *env, char **out, struct
     }
     if (n < 0)
         return error_sys(err, errno, "read the own groups");
-    const struct who who = {geteuid(), getegid(), groups, (size_t)n};
+    const struct who who = {geteuid(), getegid(), groups, (size_t)n, false};
     return find_program(&who, name, env, out, err);
 }
 

@@ -65,17 +65,17 @@ int security_drop(const struct drop_plan *plan, struct error *err);
  * @env; an empty element of PATH is the current directory, and without PATH the list is
  * SECURITY_DEFAULT_PATH. *out is the path to execute (the caller frees).
  *
- * @user: whose rights count, so that it can be asked while still privileged; NULL: the calling process's own
- * effective ids and groups. It is there to fail early (at `create`) with a good text: a directory on the way
- * that the user may not enter, or an LSM, is only met by execve itself.
+ * @process: whose user and effective capabilities count, so that it can be asked while still privileged;
+ * NULL: the calling process's own effective ids and groups. It is there to fail early (at `create`) with a
+ * good text: a directory on the way that the user may not enter, or an LSM, is only met by execve itself.
  *
  * Errors: -ENOENT `exec "NAME": executable file not found in $PATH`; -ENOENT `exec "/x": no such file or
  * directory` (also when the interpreter of a script or the loader of an ELF file is missing: the hint names
  * it); -ENOTDIR `exec "/x/y": not a directory`; -EACCES `exec "/x": permission denied`, `exec "/x": is a
  * directory: permission denied`; others of stat(2). */
 #define SECURITY_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-int security_find_program_for(const char *name, char *const *env, const struct oci_user *user, char **out,
-                              struct error *err);
+int security_find_program_for(const char *name, char *const *env, const struct oci_process *process,
+                              char **out, struct error *err);
 /* The same for the calling process itself. */
 int security_find_program(const char *name, char *const *env, char **out, struct error *err);
 

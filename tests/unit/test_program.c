@@ -151,16 +151,17 @@ static void errors(void **state)
 static int as(uint32_t uid, uint32_t gid, uint32_t group, const char *name)
 {
     _cleanup_free_ char *out = NULL;
-    struct oci_user user = {.uid = uid, .gid = gid, .additional_gids = {&group, 1}};
+    struct oci_process process = {.user = {.uid = uid, .gid = gid, .additional_gids = {&group, 1}}};
 
-    return security_find_program_for(name, NULL, &user, &out, NULL);
+    return security_find_program_for(name, NULL, &process, &out, NULL);
 }
 
 /* The file is 0710. */
 static void rights_of_another_user(void **state)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
-    struct oci_user other = {.uid = 4711, .gid = 4712};
+    struct oci_capabilities caps = {.permitted = {true, 1 << 1}, .effective = {true, 0}};
+    struct oci_process other = {.user = {.uid = 4711, .gid = 4712}, .capabilities = &caps};
     _cleanup_free_ char *out = NULL;
     uint32_t uid = geteuid(), gid = getegid();
 
@@ -172,6 +173,8 @@ static void rights_of_another_user(void **state)
     assert_int_equal(security_find_program_for("bin/mine", NULL, &other, &out, &err), -EACCES);
     assert_string_equal(error_text(&err), "exec \"bin/mine\": permission denied");
     assert_string_equal(err.hint, "\"bin/mine\": the file is executable, but not for process.user");
+    caps.effective.value = 1 << 1; /* CAP_DAC_OVERRIDE: execve would not mind */
+    assert_int_equal(security_find_program_for("bin/mine", NULL, &other, &out, &err), 0);
 }
 
 static void on_noexec(const void *arg)
