@@ -206,7 +206,8 @@ int confine(const struct confinement *c, struct error *err)
         return landlocked;
     if (!rooted && !landlocked) {
         error_set(err, EPERM,
-                  "the unpacking cannot be confined: chroot is not permitted and the kernel has no landlock");
+                  "the unpacking cannot be confined: chroot is not permitted, and the kernel has no "
+                  "landlock");
         error_hint(
             err, "run it as root of a user namespace, as bryo does, or boot with landlock (lsm=…,landlock)");
         return -EPERM;
