@@ -332,7 +332,6 @@ END
 }
 
 @test "owners, and owners beyond the map" {
-    local base
     hostile owners
     unpack
     assert_done
