@@ -203,7 +203,7 @@ static void test_unix_sockets_of_any_length(void **state)
 
 static void test_read_limits(void **state)
 {
-    _cleanup_free_ char *text = NULL, *path = str_printf("%s/f", dir);
+    _cleanup_free_ char *text = NULL;
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_close_ int d = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     size_t len;
