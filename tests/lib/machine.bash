@@ -11,6 +11,7 @@ LOCK=/run/bryo-tests.lock
 
 WORK=
 made_users=()
+SUITE= # what runs now
 EXTRA_ENV=()
 BELOW=()
 
@@ -33,7 +34,7 @@ make_user() { # NAME with|without
     local name=$1 start
     if ! getent passwd "$name" >/dev/null; then
         # A system user: useradd gives those no ranges by itself.
-        useradd --system --no-create-home --home-dir "$WORK/home/$name" --shell /bin/bash "$name" || return 1
+        useradd --system --no-create-home --home-dir "$WORK/home" --shell /bin/bash "$name" || return 1
         made_users+=("$name")
     fi
     if [ "$2" = with ] && ! grep -q "^$name:" /etc/subuid; then
@@ -45,26 +46,30 @@ make_user() { # NAME with|without
             echo "tests/run: no ids are left on this machine to give $name a range: maps of many ids are not tested" >&2
         fi
     fi
-    local uid gid
-    uid=$(id -u "$name") gid=$(id -g "$name")
-    install -d -m 700 -o "$uid" -g "$gid" "$WORK/home/$name" "$WORK/run/$uid"
+}
+
+# The directory of that name below $WORK/KIND for what runs now, made if it is not there; prints it.
+private_dir() { # KIND OWNER
+    local dir=$WORK/$1/${SUITE:-run}-$2
+    [ -d "$dir" ] || install -d -m 700 -o "$(id -u "$2")" -g "$(id -g "$2")" "$dir"
+    echo "$dir"
 }
 
 # Runs CMD as a test user the way a login would have it: an environment of its own (and EXTRA_ENV), no capability.
 # BELOW, if set, is put between: a program that starts the rest of its arguments, still as root.
 as_user() { # NAME CMD…
-    local name=$1 uid
+    local name=$1
     shift
-    uid=$(id -u "$name")
-    env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin HOME="$WORK/home/$name" USER="$name" \
-        LOGNAME="$name" SHELL=/bin/bash LANG=C.UTF-8 TERM=dumb XDG_RUNTIME_DIR="$WORK/run/$uid" TMPDIR="$WORK/tmp" \
-        "${EXTRA_ENV[@]}" "${BELOW[@]}" \
-        setpriv --reuid "$uid" --regid "$(id -g "$name")" --init-groups --inh-caps=-all -- "$@"
+    env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin HOME="$(private_dir home "$name")" \
+        USER="$name" LOGNAME="$name" SHELL=/bin/bash LANG=C.UTF-8 TERM=dumb \
+        XDG_RUNTIME_DIR="$(private_dir run "$name")" TMPDIR="$(private_dir tmp "$name")" "${EXTRA_ENV[@]}" "${BELOW[@]}" \
+        setpriv --reuid "$(id -u "$name")" --regid "$(id -g "$name")" --init-groups --inh-caps=-all -- "$@"
 }
 
 as_root() { # CMD…
-    env -i PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin HOME=/root USER=root LOGNAME=root \
-        SHELL=/bin/bash LANG=C.UTF-8 TERM=dumb TMPDIR="$WORK/tmp" "${EXTRA_ENV[@]}" "${BELOW[@]}" "$@"
+    env -i PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin HOME="$(private_dir home root)" USER=root \
+        LOGNAME=root SHELL=/bin/bash LANG=C.UTF-8 TERM=dumb XDG_RUNTIME_DIR="$(private_dir run root)" \
+        TMPDIR="$(private_dir tmp root)" "${EXTRA_ENV[@]}" "${BELOW[@]}" "$@"
 }
 
 # The tracked and the new files of the clone, or of a released tarball all of them.
@@ -91,16 +96,19 @@ machine_prepare() {
     WORK=$(mktemp -d /var/tmp/bryo-tests.XXXXXX) || return 1
     chmod 755 "$WORK"
     mkdir -p "$WORK"/{log,home,run,tmp}
-    chmod 1777 "$WORK/tmp"
     make_user "$TEST_USER" with || return 1
     make_user "$NOSUB_USER" without || return 1
     copy_sources "$WORK/src" || return 1
     chown -R "$TEST_USER:" "$WORK/src"
     install -d -o "$TEST_USER" -g "$(id -g "$TEST_USER")" "$WORK"/build-{gcc,clang,asan}
     cc -std=gnu11 -D_GNU_SOURCE -O1 -o "$WORK/reaper" "$WORK/src/tests/lib/reaper.c" || return 1
+    as_user "$TEST_USER" sh -c 'cd "$1" && ./autogen.sh' sh "$WORK/src" >"$WORK/log/autogen.log" 2>&1 || {
+        cat "$WORK/log/autogen.log"
+        return 1
+    }
     snapshot >"$WORK/before"
     # The test users may not be able to enter the directory that this was called in.
-    cd "$WORK/tmp" || return 1
+    cd "$WORK" || return 1
 }
 
 machine_clean_up() {
@@ -150,10 +158,10 @@ snapshot() {
                 { own = $2 == 1 && $3 ~ /\/\.?bryo[^\/]*$/
                   for (i = 1; i < n; i += 2) if ($1 >= r[i] && $1 <= r[i + 1]) own = 1
                   if (own) { sub(/^[0-9]+ [0-9]+ /, ""); print "file", $0 } }'
-        find "$WORK/tmp" -mindepth 1 -maxdepth 1 | sed 's/^/file /'
+        find "$WORK/tmp" -mindepth 2 -maxdepth 2 | sed 's/^/file /'
         # The directories that bryo makes once for a user may stay, what is in them not.
         find "$WORK/run" -mindepth 2 ! -path "$WORK/run/*/bryo" | sed 's/^/file /'
-        find "$WORK/home" -path '*/.cache/bryo/*' | sed 's/^/file /'
+        find "$WORK/home" -path '*/.cache/bryo/*' ! -path '*/.cache/bryo/sandbox' | sed 's/^/file /'
         getent passwd "$DEMO_USER" | cut -d: -f1 | sed 's/^/user /'
     } | sort -u
 }

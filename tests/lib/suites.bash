@@ -1,9 +1,11 @@
 # shellcheck shell=bash
-# The suites of tests/run: for NAME a function suite_NAME that prints TAP, and a line of SUITE_TABLE. They run in the
-# order of the table; the ones that need a binary build it first (ensure_build), once.
+# The suites of tests/run: for NAME a function suite_NAME that prints TAP, and a line of SUITE_TABLE. They start in the
+# order of the table, the long ones early, and run side by side; the ones that need a binary build it first, once.
 
-SUITE_TABLE='lint        include floors, rules for sources, formatting, shellcheck, man pages
-gcc         a build by gcc with warnings as errors
+SUITE_TABLE='gcc         a build by gcc with warnings as errors
+lint        include floors, rules for sources, formatting, shellcheck, man pages
+clang       a build by clang with warnings as errors
+asan        a build with AddressSanitizer and UndefinedBehaviorSanitizer: unit, command and archive tests
 unit        unit tests as an ordinary user
 unit_root   unit tests as root
 cli         command tests as an ordinary user with subordinate ids
@@ -13,13 +15,11 @@ rootful     command tests as root of the machine
 image       the archive helper, hostile archives
 docs        examples of README.md and docs/, scripts of examples/
 quickstart  examples/quickstart as a user and as root
-clang       a build by clang with warnings as errors
-asan        a build with AddressSanitizer and UndefinedBehaviorSanitizer: unit, command and archive tests
 distcheck   make distcheck: the tarball is complete, builds out of tree, installs and uninstalls
 leaks       no process, mount, cgroup, interface, file or user is left of all this'
 mapfile -t SUITES < <(awk '{ print $1 }' <<<"$SUITE_TABLE")
 # shellcheck disable=SC2034
-QUICK_SUITES=(lint gcc unit cli image docs leaks)
+QUICK_SUITES=(gcc lint unit cli image docs leaks)
 
 SUITE_SECONDS=900 # a suite that takes longer is killed
 
@@ -60,32 +60,39 @@ step() { # NAME CMD…
     fi
 }
 
-# autogen, configure and make in $WORK/BUILD, once; tells its failure as a TAP line.
+# autogen, configure and make in $WORK/BUILD, once; other suites that need it wait. Tells its failure as a TAP line.
 ensure_build() { # BUILD CONFIGURE-ARG…
-    local build=$1
-    shift
-    [ ! -e "$WORK/$build/.done" ] || return 0
-    [ ! -e "$WORK/$build/.failed" ] || {
-        echo "not ok - $build: its build failed before"
-        return 1
-    }
-    touch "$WORK/$build/.failed"
-    if [ ! -x "$WORK/src/configure" ]; then
-        as_user "$TEST_USER" sh -c 'cd "$1" && ./autogen.sh' sh "$WORK/src" || {
-            echo "not ok - autogen.sh"
-            return 1
-        }
+    local result
+    exec 8>"$WORK/$1.lock"
+    flock 8
+    if [ -e "$WORK/$1/.done" ]; then
+        result=0
+    elif [ -e "$WORK/$1/.failed" ]; then
+        echo "not ok - $1: its build failed before"
+        result=1
+    elif make_build "$@"; then
+        touch "$WORK/$1/.done"
+        result=0
+    else
+        touch "$WORK/$1/.failed"
+        result=1
     fi
-    as_user "$TEST_USER" sh -c 'cd "$1" && shift && ../src/configure --enable-werror "$@"' sh "$WORK/$build" "$@" || {
+    exec 8>&-
+    return $result
+}
+
+make_build() { # BUILD CONFIGURE-ARG…
+    local dir=$WORK/$1 build=$1
+    shift
+    as_user "$TEST_USER" sh -c 'cd "$1" && shift && ../src/configure --enable-werror "$@"' sh "$dir" "$@" 8>&- || {
         echo "not ok - configure ($build)"
         return 1
     }
     as_user "$TEST_USER" sh -c 'make -C "$1" "$2" --no-print-directory && make -C "$1" "$2" --no-print-directory check TESTS=' \
-        sh "$WORK/$build" "-j$(nproc)" || {
+        sh "$dir" "-j$(nproc)" 8>&- || {
         echo "not ok - make ($build)"
         return 1
     }
-    mv "$WORK/$build/.failed" "$WORK/$build/.done"
 }
 
 gcc_build() {
