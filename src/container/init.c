@@ -246,7 +246,7 @@ static int prepare_process(struct init *in, struct error *err)
         r = security_set_personality(c->config->linux_.personality, err);
     if (r < 0 || !p)
         return r;
-    if (p->oom_score_adj.set)
+    if (p->oom_score_adj.set && !c->foreign) /* the stage process did it otherwise */
         r = security_set_oom_score_adj(in->rootfs.proc_fd, p->oom_score_adj.value, err);
     if (r == 0)
         r = security_set_rlimits(&p->rlimits, err);

@@ -11,6 +11,7 @@
  * like any other. A joined user namespace comes first, since the others usually belong to it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@
 #include "base/syscalls.h"
 #include "container/internal.h"
 #include "oci/names.h"
+#include "security/security.h"
+#include "userns/current.h"
 #include "userns/namespaces.h"
 
 /* The namespaces that must exist from init's first instruction on; the rest init unshares. */
@@ -58,7 +61,7 @@ static pid_t clone_init(struct container *c, uint64_t extra_flags, int *pidfd)
     struct clone_args args = {.flags = clone_flags(c) | extra_flags, .exit_signal = SIGCHLD};
     pid_t pid;
 
-    /* The kernel takes the exit signal of the caller's parent with CLONE_PARENT. */
+    /* With CLONE_PARENT the child gets the exit signal that the caller has itself, and none may be named. */
     if (extra_flags & CLONE_PARENT)
         args.exit_signal = 0;
     if (pidfd) {
@@ -71,8 +74,23 @@ static pid_t clone_init(struct container *c, uint64_t extra_flags, int *pidfd)
     return pid;
 }
 
-/* In the stage process: a fork of the runtime, in its namespaces and with its rights. It opens no files; what
- * it does is join namespaces and clone. */
+/* /proc/self of a process that is not dumpable belongs to root of the host, which a joined user namespace
+ * does not hold: what init could not write there itself is set here, and inherited. */
+static int set_before_joining(const struct container *c, struct error *err)
+{
+    const struct oci_process *p = c->config->process;
+    _cleanup_close_ int proc = -EBADF;
+
+    if (!c->foreign || !p || !p->oom_score_adj.set)
+        return 0;
+    proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0)
+        return error_sys(err, errno, "open \"/proc\"");
+    return security_set_oom_score_adj(proc, p->oom_score_adj.value, err);
+}
+
+/* In the stage process: a fork of the runtime, in its namespaces and with its rights. It joins namespaces and
+ * clones; of files it opens only those of its own in the host's procfs. */
 static _Noreturn void stage_main(struct container *c)
 {
     static const int order[] = {OCI_NS_USER, OCI_NS_PID,  OCI_NS_NETWORK, OCI_NS_IPC,
@@ -83,6 +101,10 @@ static _Noreturn void stage_main(struct container *c)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     fd_close(&c->channel.fd);
     fd_close(&c->dir.lock_fd);
+    if (set_before_joining(c, &err) < 0) {
+        channel_send_error(&ch, &err);
+        _exit(1);
+    }
     /* Processes of the namespaces we enter must not trace us and take what we still hold of the host. */
     prctl(PR_SET_DUMPABLE, 0);
     for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
@@ -96,6 +118,8 @@ static _Noreturn void stage_main(struct container *c)
             _exit(1);
         }
     }
+    if (c->join_ns[OCI_NS_USER] >= 0)
+        c->setgroups_denied = userns_denies_setgroups();
     pid_t pid = clone_init(c, CLONE_PARENT, NULL);
     if (pid < 0) {
         clone_failed(c, errno, &err);

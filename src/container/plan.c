@@ -125,19 +125,13 @@ static int plan_namespaces(struct container *c, struct error *err)
     }
     if (!user_named && runtime_wants_userns(c->rt))
         c->new_ns[OCI_NS_USER] = true;
+    if (c->rt->rootless == 0 && !user_named && geteuid() != 0) {
+        error_set(err, EPERM, "--rootless=false: a container without a user namespace needs root");
+        error_hint(err, "leave --rootless out, and bryo puts a user namespace around it");
+        return -EPERM;
+    }
     c->userns = c->new_ns[OCI_NS_USER] || c->join_ns[OCI_NS_USER] >= 0 || !userns_is_initial();
-    if (c->rt->rootless == 0 && c->new_ns[OCI_NS_USER] && !user_named && geteuid() != 0)
-        return error_set(err, EPERM, "--rootless=false needs root");
     return 0;
-}
-
-/* Is setgroups(2) forbidden in the user namespace we are in? (In a joined one it is found out by trying.) */
-static bool setgroups_is_denied(void)
-{
-    _cleanup_free_ char *text = NULL;
-
-    return file_read_at(AT_FDCWD, "/proc/self/setgroups", 64, &text, NULL, NULL) == 0 &&
-           str_starts(text, "deny");
 }
 
 static int plan_id_map(struct container *c, struct error *err)
@@ -147,7 +141,8 @@ static int plan_id_map(struct container *c, struct error *err)
     int r;
 
     if (!c->new_ns[OCI_NS_USER]) {
-        c->setgroups_denied = setgroups_is_denied();
+        /* Of a joined one the stage process finds it out. */
+        c->setgroups_denied = userns_denies_setgroups();
         return 0;
     }
     if (l->uid_mappings.count || l->gid_mappings.count)

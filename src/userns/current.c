@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/str.h"
 
 bool userns_is_initial(void)
 {
@@ -16,4 +17,12 @@ bool userns_is_initial(void)
         return true;
     return sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 &&
            count == 4294967295u;
+}
+
+bool userns_denies_setgroups(void)
+{
+    _cleanup_free_ char *text = NULL;
+
+    return file_read_at(AT_FDCWD, "/proc/self/setgroups", 64, &text, NULL, NULL) == 0 &&
+           str_starts(text, "deny");
 }

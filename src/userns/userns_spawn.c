@@ -24,6 +24,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "base/syscalls.h"
+#include "userns/current.h"
 #include "userns/idmap.h"
 #include "userns/internal.h"
 
@@ -78,15 +79,6 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* An outer namespace may forbid setgroups for all below it: then the groups stay as they are. */
-static bool setgroups_denied(void)
-{
-    _cleanup_free_ char *text = NULL;
-
-    return file_read_at(AT_FDCWD, "/proc/self/setgroups", 64, &text, NULL, NULL) == 0 &&
-           str_starts(text, "deny");
-}
-
 /*
  * The child. Runs as the caller's user, in a new user namespace (unless a map of all ids to themselves makes
  * it needless) where it holds all capabilities once the maps are there, and in a new mount namespace if asked
@@ -101,7 +93,8 @@ static _Noreturn void child(struct request *q)
     if (fd_read_full(q->go_fd, &go, 1) != 1)
         _exit(127); /* the parent told already why */
     if (q->in_userns) {
-        if (q->set_groups && setgroups(0, NULL) < 0 && !(errno == EPERM && setgroups_denied()))
+        /* An outer namespace may forbid setgroups for all below it: then the groups stay as they are. */
+        if (q->set_groups && setgroups(0, NULL) < 0 && !(errno == EPERM && userns_denies_setgroups()))
             give_up(q->report_fd, EPERM, "drop the supplementary groups");
         if (setresgid(0, 0, 0) < 0)
             give_up(q->report_fd, errno, "become gid 0");

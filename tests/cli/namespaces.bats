@@ -138,3 +138,32 @@ without_ns() {
     assert_output "linux.uidMappings[0]"
     [ ! -e "$BRYO_ROOT/$ID" ]
 }
+
+@test "a joined user namespace that forbids setgroups, with an oomScoreAdj" {
+    skip_if_root
+    unshare --user --map-root-user --net sleep 1000 3>&- &
+    local pid=$!
+    wait_for 5 sh -c "grep -q ' 0 ' /proc/$pid/uid_map"
+    edit_config "$B" ".process.oomScoreAdj = 600
+        | del(.mounts[] | select(.type == \"devpts\"))
+        | .linux.namespaces |= map(if .type == \"user\" then .path = \"/proc/$pid/ns/user\" elif .type == \"network\" then .path = \"/proc/$pid/ns/net\" else . end)"
+    set_args "$B" /bin/sh -c 'cat /proc/self/oom_score_adj; readlink /proc/self/ns/user'
+    run bryo run -b "$B" "$ID"
+    local user
+    user=$(readlink "/proc/$pid/ns/user")
+    kill -KILL $pid
+    assert_status 0
+    assert_equal "${lines[0]}" 600
+    assert_equal "${lines[1]}" "$user"
+}
+
+@test "--rootless=false is for root, or for a configuration with a user namespace" {
+    skip_if_root
+    run bryo --rootless=false run -b "$B" "$ID"
+    assert_status 0
+    without_ns user
+    run bryo --rootless=false run -b "$B" "$ID"
+    assert_status 1
+    assert_output "--rootless=false: a container without a user namespace needs root"
+    assert_output "hint: leave --rootless out"
+}
