@@ -80,13 +80,14 @@ void console_poll(const struct console *con, struct pollfd fds[3])
 {
     short master = 0;
 
-    if (con->master >= 0) {
-        if (!con->hung_up && !pending(&con->to_user))
+    if (con->master >= 0 && !con->hung_up) {
+        if (!pending(&con->to_user))
             master |= POLLIN;
         if (pending(&con->to_container))
             master |= POLLOUT;
     }
-    /* POLLHUP is always reported: watch the master only when there is something to do with it. */
+    /* POLLHUP is always reported: watch the master only when there is something to do with it, and after a
+     * hangup not at once. */
     fds[0] = (struct pollfd){.fd = master ? con->master : -1, .events = master};
     fds[1] = (struct pollfd){.fd = con->stdin_open && !pending(&con->to_container) ? STDIN_FILENO : -1,
                              .events = POLLIN};
@@ -122,9 +123,10 @@ static void tell_end_of_input(struct console *con)
 
     con->stdin_open = false;
     if (tcgetattr(con->master, &mode) == 0 && (mode.c_lflag & ICANON)) {
-        con->to_container.data[0] = (char)mode.c_cc[VEOF];
+        /* Behind an unfinished line the first one only ends that line. */
+        con->to_container.data[0] = con->to_container.data[1] = (char)mode.c_cc[VEOF];
         con->to_container.start = 0;
-        con->to_container.end = 1;
+        con->to_container.end = con->line_open ? 2 : 1;
     }
 }
 
@@ -140,6 +142,8 @@ void console_move(struct console *con, const struct pollfd fds[3])
         con->to_container.start = con->to_container.end;
     if (fds[1].fd >= 0 && (fds[1].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL))) {
         ssize_t n = fill(&con->to_container, STDIN_FILENO);
+        if (n > 0)
+            con->line_open = con->to_container.data[n - 1] != '\n';
         if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR))
             tell_end_of_input(con);
     }

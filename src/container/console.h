@@ -28,7 +28,8 @@ struct console {
     bool raw;             /* the caller's terminal is in raw mode */
     struct termios saved; /* and was this before */
     bool stdin_open;
-    bool hung_up; /* no process has the slave open now */
+    bool line_open; /* the last byte of the input was no line end */
+    bool hung_up;   /* no process has the slave open now */
     struct console_buffer to_container, to_user;
 };
 

@@ -37,7 +37,12 @@ int supervise_begin(struct supervisor *s, struct error *err)
 
 void supervise_end(struct supervisor *s)
 {
+    struct signalfd_siginfo info;
+
     if (s->signal_fd >= 0) {
+        /* They were for the container, and came too late: they must not end us instead. */
+        while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+            ;
         fd_close(&s->signal_fd);
         sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
     }
@@ -96,6 +101,9 @@ static void take_signals(const struct supervisor *s, int *fatal)
     while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         int sig = (int)info.ssi_signo;
         if (sig == SIGCHLD)
+            continue;
+        /* A write of ours that nobody reads any more raises it, blocked and ignored or not. */
+        if (sig == SIGPIPE && info.ssi_pid == (uint32_t)getpid())
             continue;
         if (sig == SIGWINCH && s->con) {
             console_resize(s->con);

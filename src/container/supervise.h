@@ -28,4 +28,5 @@ int supervise_begin(struct supervisor *s, struct error *err);
  * the program's, or 128 + signal. */
 int supervise(struct supervisor *s, int *exit_code, struct error *err);
 
+/* Drops the signals that nobody took and opens the mask again. */
 void supervise_end(struct supervisor *s);

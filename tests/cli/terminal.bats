@@ -132,3 +132,18 @@ PY
     assert_status 0
     assert_output "some text"
 }
+
+@test "input that ends in the middle of a line: the program reads the end of file all the same" {
+    set_args "$B" /bin/cat
+    run timeout 10 bash -c 'printf abc | "$0" --root "$1" run -b "$2" "$3"' "$BRYO" "$BRYO_ROOT" "$B" "$ID"
+    assert_status 0
+    assert_output abc
+}
+
+@test "a reader of the terminal that went away does not stop the program" {
+    set_args "$B" /bin/sh -c 'trap "echo pipe >>/caught" PIPE; i=0; while [ $i -lt 20 ]; do echo line; sleep 0.05; i=$((i + 1)); done; exit 6'
+    edit_config "$B" '.root.readonly = false'
+    run bash -c '"$0" --root "$1" run -b "$2" "$3" </dev/null | true; echo "${PIPESTATUS[0]}"' "$BRYO" "$BRYO_ROOT" "$B" "$ID"
+    assert_output 6
+    [ ! -e "$B/rootfs/caught" ]
+}
