@@ -267,8 +267,8 @@ def sparse_far():
 
 @case
 def zeros():
-    """100 MiB of zeros, which compress to nearly nothing."""
-    return file(b"before") + header(b"zeros", size=100 << 20) + b"\0" * (100 << 20) + END
+    """32 MiB of zeros, which compress to nearly nothing."""
+    return file(b"before") + header(b"zeros", size=32 << 20) + b"\0" * (32 << 20) + END
 
 
 @case

@@ -591,7 +591,7 @@ sys.stdout.buffer.write(bytes(random.randrange(256) for _ in range(200000)))' >"
         sh "$TMP/pid" "$HELPER" "$TMP/pipe" "$D" "$TMP/status" 3>&- &
     local job=$! code=0
     exec 7>"$TMP/pipe"
-    head -c 50000000 "$A" >&7
+    head -c 20000000 "$A" >&7
     wait_for 10 test -s "$D/before"
     kill -TERM "$(cat "$TMP/pid")"
     wait $job || code=$?
