@@ -17,9 +17,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "container/filter.h"
 #include "container/inherited.h"
 #include "container/internal.h"
-#include "container/seccomp_agent.h"
 #include "oci/names.h"
 #include "security/security.h"
 #include "userns/current.h"
@@ -172,25 +172,6 @@ static int check_terminal(const struct container *c, struct error *err)
     return 0;
 }
 
-static int plan_seccomp(struct container *c, struct error *err)
-{
-    const struct oci_seccomp *seccomp = c->config->linux_.seccomp;
-    _cleanup_strv_ char **unknown = NULL;
-    int r;
-
-    if (!seccomp)
-        return 0;
-    r = seccomp_compile(seccomp, &c->filter, &unknown, err);
-    if (r < 0)
-        return r;
-    c->has_filter = true;
-    STRV_FOREACH (name, unknown)
-        log_info(c->rt->log, "linux.seccomp: unknown system call \"%s\" is left out", *name);
-    if (c->filter.notify)
-        return seccomp_agent_connect(seccomp->listener_path, &c->agent_fd, err);
-    return 0;
-}
-
 static int check_process(const struct container *c, struct error *err)
 {
     const struct oci_process *p = c->config->process;
@@ -200,12 +181,13 @@ static int check_process(const struct container *c, struct error *err)
         return 0;
     STRV_FOREACH (name, p->capabilities ? p->capabilities->unknown : NULL)
         log_warn(c->rt->log, "process.capabilities: this kernel does not know %s; it is not granted", *name);
-    if (p->capabilities) {
-        r = security_check_capabilities(p->capabilities, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    if (!p->capabilities)
+        return 0;
+    r = security_check_capabilities(p->capabilities, err);
+    /* In a user namespace of its own, or another's, the process has them all. */
+    if (r == 0 && !c->new_ns[OCI_NS_USER] && c->join_ns[OCI_NS_USER] < 0)
+        warn_ungranted(c->rt->log, security_limit_capabilities(p->capabilities));
+    return r;
 }
 
 static bool cgroup_is_unified(void)
@@ -261,7 +243,7 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
     if (r == 0)
         r = rootfs_check(c->config, c->rootfs_path, err);
     if (r == 0)
-        r = plan_seccomp(c, err);
+        r = filter_plan(c, err);
     c->cgroup_unified = cgroup_is_unified();
     return r;
 }
@@ -283,7 +265,7 @@ void container_plan_free(struct container *c)
     oci_config_freep(&c->config);
     oci_state_freep(&c->state);
     idmap_free(&c->map);
-    seccomp_filter_free(&c->filter);
+    filter_free(c);
     strv_free(c->env);
     free(c->config_text);
     free(c->bundle);

@@ -170,3 +170,19 @@ int caps_apply_ambient(const struct cap_sets *sets, struct error *err)
                              cap_name(first_cap(left), buf));
     return 0;
 }
+
+uint64_t security_limit_capabilities(struct oci_capabilities *caps)
+{
+    struct opt_u64 *sets[] = {&caps->bounding, &caps->permitted, &caps->effective, &caps->inheritable,
+                              &caps->ambient};
+    uint64_t asked = 0, missing = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+        asked |= sets[i]->value;
+    for (int cap = 0; cap < 64; cap++)
+        if ((asked >> cap & 1) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 1)
+            missing |= UINT64_C(1) << cap;
+    for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+        sets[i]->value &= ~missing;
+    return missing;
+}

@@ -36,6 +36,11 @@ int security_new_session_keyring(const char *id, bool unprivileged, bool *skippe
  * (absent) is fine. Errors name the capability and the set, -EINVAL. */
 int security_check_capabilities(const struct oci_capabilities *caps, struct error *err);
 
+/* Outside, for a process that stays in the caller's user namespace: takes out of all sets what the caller's
+ * bounding set lacks, since nothing can grant it (config.md#linux-process: such a capability is warned about
+ * and is no error). Returns the bits that were taken out. */
+uint64_t security_limit_capabilities(struct oci_capabilities *caps);
+
 /* What security_drop needs. */
 struct drop_plan {
     const struct oci_process *process;

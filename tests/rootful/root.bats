@@ -94,3 +94,13 @@ teardown() {
     done
     assert_output "permission denied"
 }
+
+@test "a capability that nobody can grant is warned about, not an error" {
+    skip_without capsh
+    edit_config "$B" '.process.capabilities = {bounding: ["CAP_CHOWN", "CAP_SYS_TIME"], permitted: ["CAP_CHOWN", "CAP_SYS_TIME"], effective: ["CAP_CHOWN"]}'
+    set_args "$B" grep ^Cap /proc/self/status
+    run capsh --drop=cap_sys_time -- -c "'$BRYO' --root '$BRYO_ROOT' run -b '$B' '$ID'"
+    assert_status 0
+    assert_output "warning: process.capabilities: CAP_SYS_TIME cannot be granted"
+    assert_output "CapBnd:"$'\t'"0000000000000001"
+}
