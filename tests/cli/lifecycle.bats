@@ -386,3 +386,35 @@ three"
         [ ! -e "$BRYO_ROOT/$id" ]
     done
 }
+
+@test "run removes its own container at the end, not another that has the id by then" {
+    set_args "$B" /bin/sleep 1000
+    "$BRYO" --root "$BRYO_ROOT" run -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+    local pid=$!
+    wait_for 5 is_status "$ID" running
+    kill -STOP $pid
+    bryo delete --force "$ID"
+    bryo create -b "$B" "$ID"
+    kill -CONT $pid
+    wait $pid || true
+    assert_equal "$(status_of "$ID")" created
+}
+
+@test "delete leaves the directories of others below --root alone" {
+    mkdir -p "$BRYO_ROOT/pulse/native"
+    run bryo delete pulse
+    assert_status 1
+    assert_output 'container "pulse" does not exist'
+    run bryo delete --force pulse
+    assert_status 0
+    [ -d "$BRYO_ROOT/pulse/native" ]
+    rm -r "$BRYO_ROOT/pulse"
+}
+
+@test "init's own error is told when it fails early" {
+    skip_if_root
+    run unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_uts_namespaces; exec "$0" --root "$1" run -b "$2" "$3"' "$BRYO" "$BRYO_ROOT" "$B" "$ID"
+    assert_status 1
+    assert_output "create the container's namespaces: no space left on device"
+    assert_output "/proc/sys/user/max_*_namespaces"
+}
