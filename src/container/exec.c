@@ -150,6 +150,8 @@ static int plan(struct exec *x, struct error *err)
     if (r == 0 && x->config->process->capabilities)
         r = security_check_capabilities(x->config->process->capabilities, err);
     if (r == 0)
+        r = security_check_placement(x->config->process, x->config->linux_.memory_policy, err);
+    if (r == 0)
         r = find_namespaces(x, err);
     seccomp = x->config ? x->config->linux_.seccomp : NULL;
     if (r == 0 && seccomp) {

@@ -41,12 +41,11 @@ struct container {
     bool setgroups_denied;     /* there setgroups(2) is forbidden */
     bool cgroup_unified;       /* the host's /sys/fs/cgroup is cgroup2 alone */
     struct idmap map;          /* of a new user namespace */
-    struct seccomp_filter filter;
-    bool has_filter;
-    int *source_fds;      /* rootfs_open_sources, one for each mount */
-    int agent_fd;         /* connected to the seccomp agent, -EBADF: none */
-    bool waits_on_socket; /* create: init waits for `start` on listen_fd */
-    bool detached;        /* init outlives this call: create and run --detach */
+    struct shared_filter *filter; /* filter.c; NULL: none */
+    int *source_fds;              /* rootfs_open_sources, one for each mount */
+    int agent_fd;                 /* connected to the seccomp agent, -EBADF: none */
+    bool waits_on_socket;         /* create: init waits for `start` on listen_fd */
+    bool detached;                /* init outlives this call: create and run --detach */
 
     /* create.c, launch.c: what exists */
     struct statedir dir;

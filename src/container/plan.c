@@ -175,10 +175,10 @@ static int check_terminal(const struct container *c, struct error *err)
 static int check_process(const struct container *c, struct error *err)
 {
     const struct oci_process *p = c->config->process;
-    int r;
+    int r = security_check_placement(p, c->config->linux_.memory_policy, err);
 
-    if (!p)
-        return 0;
+    if (r < 0 || !p)
+        return r;
     STRV_FOREACH (name, p->capabilities ? p->capabilities->unknown : NULL)
         log_warn(c->rt->log, "process.capabilities: this kernel does not know %s; it is not granted", *name);
     if (!p->capabilities)
