@@ -153,6 +153,8 @@ static int plan(struct exec *x, struct error *err)
         r = security_check_placement(x->config->process, x->config->linux_.memory_policy, err);
     if (r == 0)
         r = find_namespaces(x, err);
+    if (r == 0 && x->config->process->capabilities && !(x->ns_flags & CLONE_NEWUSER))
+        container_limit_capabilities(x->rt->log, x->config->process->capabilities);
     seccomp = x->config ? x->config->linux_.seccomp : NULL;
     if (r == 0 && seccomp) {
         r = seccomp_compile(seccomp, &x->filter, NULL, err);

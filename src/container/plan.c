@@ -172,6 +172,16 @@ static int check_terminal(const struct container *c, struct error *err)
     return 0;
 }
 
+void container_limit_capabilities(const struct log *log, struct oci_capabilities *caps)
+{
+    uint64_t missing = security_limit_capabilities(caps);
+
+    for (int cap = 0; cap < 64; cap++)
+        if (missing >> cap & 1)
+            log_warn(log, "process.capabilities: %s cannot be granted: the caller's bounding set lacks it",
+                     name_of(oci_capability_names, cap) ? name_of(oci_capability_names, cap) : "one");
+}
+
 static int check_process(const struct container *c, struct error *err)
 {
     const struct oci_process *p = c->config->process;
@@ -186,7 +196,7 @@ static int check_process(const struct container *c, struct error *err)
     r = security_check_capabilities(p->capabilities, err);
     /* In a user namespace of its own, or another's, the process has them all. */
     if (r == 0 && !c->new_ns[OCI_NS_USER] && c->join_ns[OCI_NS_USER] < 0)
-        warn_ungranted(c->rt->log, security_limit_capabilities(p->capabilities));
+        container_limit_capabilities(c->rt->log, p->capabilities);
     return r;
 }
 

@@ -103,4 +103,9 @@ teardown() {
     assert_status 0
     assert_output "warning: process.capabilities: CAP_SYS_TIME cannot be granted"
     assert_output "CapBnd:"$'\t'"0000000000000001"
+    set_args "$B" sleep 1000
+    capsh --drop=cap_sys_time -- -c "'$BRYO' --root '$BRYO_ROOT' run --detach -b '$B' '$ID' </dev/null >/dev/null 2>&1 3>&-"
+    run capsh --drop=cap_sys_time -- -c "'$BRYO' --root '$BRYO_ROOT' exec '$ID' grep ^CapBnd /proc/self/status"
+    assert_status 0
+    assert_output "CapBnd:"$'\t'"0000000000000001"
 }
