@@ -144,3 +144,27 @@ static inline long sys_keyctl(int op, unsigned long a, unsigned long b, unsigned
 {
     return syscall(SYS_keyctl, op, a, b, c, d);
 }
+
+/* struct sched_attr of <linux/sched/types.h>, which clashes with <sched.h>; without the clamp values. */
+struct sys_sched_attr {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime;
+    uint64_t deadline;
+    uint64_t period;
+};
+static inline int sys_sched_setattr(pid_t pid, const struct sys_sched_attr *attr, unsigned flags)
+{
+    return (int)syscall(SYS_sched_setattr, pid, attr, flags);
+}
+static inline int sys_ioprio_set(int which, int who, int value)
+{
+    return (int)syscall(SYS_ioprio_set, which, who, value);
+}
+static inline int sys_set_mempolicy(int mode, const unsigned long *nodes, unsigned long max)
+{
+    return (int)syscall(SYS_set_mempolicy, mode, nodes, max);
+}

@@ -174,6 +174,12 @@ static pid_t clone_inside(struct exec *x, struct error *err)
     const struct oci_process *p = x->config->process;
     pid_t pid;
 
+    if (p->exec_cpu_affinity) {
+        int r =
+            security_set_cpu_affinity(p->exec_cpu_affinity->initial, "process.execCPUAffinity.initial", err);
+        if (r < 0)
+            return r;
+    }
     if (p->oom_score_adj.set) {
         /* While /proc/self is still ours to write; the clone inherits it. */
         _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

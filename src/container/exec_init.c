@@ -113,6 +113,10 @@ static int prepare_process(struct exec_init *in, struct error *err)
         r = security_set_personality(x->config->linux_.personality, err);
     if (r == 0)
         r = security_set_rlimits(&p->rlimits, err);
+    if (r == 0 && p->exec_cpu_affinity)
+        r = security_set_cpu_affinity(p->exec_cpu_affinity->final, "process.execCPUAffinity.final", err);
+    if (r == 0)
+        r = security_set_placement(p, x->config->linux_.memory_policy, err);
     if (r == 0)
         r = setup_cwd(p->cwd, err);
     if (r == 0)

@@ -23,6 +23,12 @@ static void inherit_rights(struct oci_process *p, struct oci_process *from)
     }
     if (!p->oom_score_adj.set)
         p->oom_score_adj = from->oom_score_adj;
+    if (!p->scheduler)
+        p->scheduler = TAKE_PTR(from->scheduler);
+    if (!p->io_priority)
+        p->io_priority = TAKE_PTR(from->io_priority);
+    if (!p->exec_cpu_affinity)
+        p->exec_cpu_affinity = TAKE_PTR(from->exec_cpu_affinity);
     p->no_new_privileges |= from->no_new_privileges;
 }
 

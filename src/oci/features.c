@@ -86,6 +86,16 @@ static int add_enabled(cJSON *json, const char *name, bool enabled)
     return json_add_item(json, name, TAKE_PTR(object));
 }
 
+static int add_memory_policy(cJSON *json)
+{
+    _cleanup_cjson_ cJSON *policy = cJSON_CreateObject();
+
+    if (!policy || add_names(policy, "modes", oci_memory_policy_modes) < 0 ||
+        add_names(policy, "flags", oci_memory_policy_flags) < 0)
+        return -ENOMEM;
+    return json_add_item(json, "memoryPolicy", TAKE_PTR(policy));
+}
+
 /* What the tables refuse as "not supported by this version" is said here to be off. */
 static int add_linux(cJSON *features, const struct features_options *options)
 {
@@ -94,7 +104,7 @@ static int add_linux(cJSON *features, const struct features_options *options)
 
     if (!json || !extensions || add_names(json, "namespaces", oci_namespace_names) < 0 ||
         add_names_up_to(json, "capabilities", oci_capability_names, oci_last_capability()) < 0 ||
-        add_cgroup(json, options) < 0 || add_seccomp(json) < 0)
+        add_cgroup(json, options) < 0 || add_seccomp(json) < 0 || add_memory_policy(json) < 0)
         return -ENOMEM;
     for (size_t i = 0; i < ARRAY_SIZE(off); i++)
         if (add_enabled(json, off[i], false) < 0)

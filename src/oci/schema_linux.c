@@ -94,8 +94,7 @@ static const struct schema_field oci_linux_fields[] = {
     /* An empty one asks for a class of service named after the container. */
     SCHEMA_NESTED_POINTER(oci_linux, "intelRdt", intel_rdt, oci_intel_rdt, .flags = SCHEMA_WISH,
                           .later = LATER_PROPERTY),
-    SCHEMA_NESTED_POINTER(oci_linux, "memoryPolicy", memory_policy, oci_memory_policy,
-                          .later = LATER_PROPERTY),
+    SCHEMA_NESTED_POINTER(oci_linux, "memoryPolicy", memory_policy, oci_memory_policy),
     SCHEMA_NESTED_POINTER(oci_linux, "personality", personality, oci_personality),
     SCHEMA_NESTED_POINTER(oci_linux, "timeOffsets", time_offsets, oci_time_offsets),
 };

@@ -56,11 +56,9 @@ static const struct schema_field oci_console_size_fields[] = {
 };
 static SCHEMA_TYPE(oci_console_size);
 
-#define LATER_AFFINITY "remove the property: it only concerns exec, which comes with a later version"
 static const struct schema_field oci_cpu_affinity_fields[] = {
-    SCHEMA_VALUE(oci_cpu_affinity, "initial", initial, STRING, .rule = &rule_cpu_list,
-                 .later = LATER_AFFINITY),
-    SCHEMA_VALUE(oci_cpu_affinity, "final", final, STRING, .rule = &rule_cpu_list, .later = LATER_AFFINITY),
+    SCHEMA_VALUE(oci_cpu_affinity, "initial", initial, STRING, .rule = &rule_cpu_list),
+    SCHEMA_VALUE(oci_cpu_affinity, "final", final, STRING, .rule = &rule_cpu_list),
 };
 static SCHEMA_TYPE(oci_cpu_affinity);
 
@@ -79,8 +77,8 @@ static const struct schema_field oci_process_fields[] = {
                  .later = LATER_PROPERTY),
     SCHEMA_VALUE(oci_process, "selinuxLabel", selinux_label, STRING, .flags = SCHEMA_BLANK,
                  .later = LATER_PROPERTY),
-    SCHEMA_NESTED_POINTER(oci_process, "scheduler", scheduler, oci_scheduler, .later = LATER_PROPERTY),
-    SCHEMA_NESTED_POINTER(oci_process, "ioPriority", io_priority, oci_io_priority, .later = LATER_PROPERTY),
+    SCHEMA_NESTED_POINTER(oci_process, "scheduler", scheduler, oci_scheduler),
+    SCHEMA_NESTED_POINTER(oci_process, "ioPriority", io_priority, oci_io_priority),
     SCHEMA_NESTED_POINTER(oci_process, "execCPUAffinity", exec_cpu_affinity, oci_cpu_affinity),
 };
 SCHEMA_TYPE(oci_process);

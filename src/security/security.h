@@ -25,6 +25,20 @@ int security_set_oom_score_adj(int proc_fd, int64_t value, struct error *err);
 
 int security_set_personality(const struct oci_personality *personality, struct error *err);
 
+/* What of process.scheduler and linux.memoryPolicy the kernel would refuse whoever asks; outside, before
+ * anything exists. Both may be NULL. */
+int security_check_placement(const struct oci_process *process, const struct oci_memory_policy *policy,
+                             struct error *err);
+
+/* linux.memoryPolicy (NULL: none), process.ioPriority and process.scheduler of the calling thread, inherited
+ * by its children and the program. Behind the limits, which may allow what capabilities do not. */
+int security_set_placement(const struct oci_process *process, const struct oci_memory_policy *policy,
+                           struct error *err);
+
+/* Binds the calling thread to the CPUs of @list ("0-3,7"; NULL or empty: as it is). @property: its JSON path,
+ * for messages. */
+int security_set_cpu_affinity(const char *list, const char *property, struct error *err);
+
 /* A new session keyring named "_ses.ID". Where there is none to be had, the old one stays and *skipped (may
  * be NULL) is set: ENOSYS (a kernel without keys), EPERM (an outer container's filter, which the container
  * inherits, so that it cannot reach the old keyring either), and when @unprivileged EDQUOT

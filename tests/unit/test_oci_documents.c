@@ -199,6 +199,9 @@ static void test_features(void **state)
     check_enabled(linux_, "intelRdt", false);
     check_enabled(linux_, "netDevices", false);
     check_enabled(get(linux_, "mountExtensions"), "idmap", true);
+    assert_int_equal(cJSON_GetArraySize(get(get(linux_, "memoryPolicy"), "modes")), 7);
+    assert_true(list_has(get(get(linux_, "memoryPolicy"), "modes"), "MPOL_PREFERRED_MANY"));
+    assert_int_equal(cJSON_GetArraySize(get(get(linux_, "memoryPolicy"), "flags")), 3);
     /* All values the specification has for seccomp, and no flag that is supported but not known. */
     for (size_t i = 0; i < ARRAY_SIZE(oci_enum_values); i++) {
         const char *value = oci_enum_values[i].value;

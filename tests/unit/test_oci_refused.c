@@ -391,17 +391,11 @@ static void test_many_maps(void **state)
 static void test_not_yet(void **state)
 {
     static const struct bad cases[] = {
-        {"process.scheduler", "{\"policy\":\"SCHED_OTHER\"}", "process.scheduler" NOT_YET, ENOTSUP},
-        {"process.ioPriority", "{\"class\":\"IOPRIO_CLASS_BE\"}", "process.ioPriority" NOT_YET, ENOTSUP},
-        {"process.execCPUAffinity", "{\"initial\":\"0\"}", "process.execCPUAffinity.initial" NOT_YET,
-         ENOTSUP},
-        {"process.execCPUAffinity", "{\"final\":\"0\"}", "process.execCPUAffinity.final" NOT_YET, ENOTSUP},
         {"process.apparmorProfile", "\"x\"", "process.apparmorProfile" NOT_YET, ENOTSUP},
         {"process.selinuxLabel", "\"x\"", "process.selinuxLabel" NOT_YET, ENOTSUP},
         {"linux.mountLabel", "\"x\"", "linux.mountLabel" NOT_YET, ENOTSUP},
         {"linux.intelRdt", "{\"closID\":\"x\"}", "linux.intelRdt" NOT_YET, ENOTSUP},
         {"linux.intelRdt", "{}", "linux.intelRdt" NOT_YET, ENOTSUP}, /* a class named after the container */
-        {"linux.memoryPolicy", "{\"mode\":\"MPOL_LOCAL\"}", "linux.memoryPolicy" NOT_YET, ENOTSUP},
         {"linux.netDevices", "{\"eth0\":{}}", "linux.netDevices" NOT_YET, ENOTSUP},
         {"linux.cgroupsPath", "\"x\"", "linux.cgroupsPath" NOT_YET, ENOTSUP},
         {"linux.personality", "{\"domain\":\"LINUX\",\"flags\":[\"x\"]}", "linux.personality.flags" NOT_YET,
