@@ -38,6 +38,10 @@ _bryo()
         [run]='-b --bundle -f --config --console-socket --pid-file --pidfd-socket --preserve-fds --no-pivot --no-new-keyring --no-subreaper -d --detach --keep -h --help'
         [list]='-q --quiet -f --format -h --help'
         [ps]='-f --format -h --help'
+        [pause]='-h --help'
+        [resume]='-h --help'
+        [update]='-r --resources --memory --memory-reservation --memory-swap --kernel-memory --kernel-memory-tcp --cpu-share --cpu-quota --cpu-period --cpu-burst --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --l3-cache-schema --mem-bw-schema -h --help'
+        [events]='--stats --interval -h --help'
         [spec]='-b --bundle --rootless -h --help'
         [features]='-h --help'
         [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --cap-add --cap-drop --seccomp --no-new-privs --net --name --keep --entry -i --interactive -t --tty --max-size -h --help'
@@ -88,6 +92,27 @@ _bryo()
         ['list --format']=': table json'
         ['ps -f']=': table json'
         ['ps --format']=': table json'
+        ['update -r']=':file'
+        ['update --resources']=':file'
+        ['update --memory']=':'
+        ['update --memory-reservation']=':'
+        ['update --memory-swap']=':'
+        ['update --kernel-memory']=':'
+        ['update --kernel-memory-tcp']=':'
+        ['update --cpu-share']=':'
+        ['update --cpu-quota']=':'
+        ['update --cpu-period']=':'
+        ['update --cpu-burst']=':'
+        ['update --cpu-rt-period']=':'
+        ['update --cpu-rt-runtime']=':'
+        ['update --cpu-idle']=':'
+        ['update --cpuset-cpus']=':'
+        ['update --cpuset-mems']=':'
+        ['update --pids-limit']=':'
+        ['update --blkio-weight']=':'
+        ['update --l3-cache-schema']=':'
+        ['update --mem-bw-schema']=':'
+        ['events --interval']=':'
         ['spec -b']=':dir'
         ['spec --bundle']=':dir'
         ['sandbox -e']=':'
@@ -122,6 +147,10 @@ _bryo()
         [run]=':'
         [list]=''
         [ps]=':id :'
+        [pause]=':id'
+        [resume]=':id'
+        [update]=':id'
+        [events]=':id'
         [spec]=''
         [features]=''
         [sandbox]=':file'
@@ -172,14 +201,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state exec kill delete run list ps spec features sandbox unpack check help'
+        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events spec features sandbox unpack check help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps spec features sandbox unpack check help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events spec features sandbox unpack check help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi

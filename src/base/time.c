@@ -1,6 +1,11 @@
 #include "base/time.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
 
 /* The proleptic Gregorian calendar counted from 1 March of year 0, so that the leap day is the last of its
  * year: 400 years have 146097 days, and within a year the months from March on follow 153 days in five. */
@@ -39,4 +44,66 @@ const char *time_rfc3339_now(char buf[TIME_RFC3339_MAX])
 
     clock_gettime(CLOCK_REALTIME, &now);
     return time_rfc3339(buf, &now);
+}
+
+/* The digits at *@s, at most 18 that count; more are too much, or behind the point too fine to matter. */
+static size_t take_digits(const char **s, uint64_t *value, size_t *n)
+{
+    size_t len = strspn(*s, "0123456789");
+
+    *value = 0;
+    *n = len < 18 ? len : 18;
+    for (size_t i = 0; i < *n; i++)
+        *value = *value * 10 + (uint64_t)((*s)[i] - '0');
+    *s += len;
+    return len;
+}
+
+/* One term, "1.5h", is added to *@ns. */
+static int take_term(const char **s, uint64_t *ns)
+{
+    static const struct {
+        const char *name;
+        uint64_t ns;
+    } units[] = {{"ns", 1},       {"us", 1000},      {"\u00b5s", 1000},  {"\u03bcs", 1000},
+                 {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}};
+    uint64_t whole, fraction = 0;
+    size_t n, n_fraction = 0, found = take_digits(s, &whole, &n);
+    bool wide = found > 18;
+
+    if (**s == '.') {
+        (*s)++;
+        found += take_digits(s, &fraction, &n_fraction);
+    }
+    size_t len = strcspn(*s, ".0123456789");
+    for (size_t i = 0; found && i < ARRAY_SIZE(units); i++) {
+        if (strlen(units[i].name) != len || strncmp(*s, units[i].name, len) != 0)
+            continue;
+        __uint128_t sum = (__uint128_t)whole * units[i].ns, part = (__uint128_t)fraction * units[i].ns;
+        for (size_t d = 0; d < n_fraction; d++)
+            part /= 10;
+        sum += part + *ns;
+        if (wide || sum > INT64_MAX)
+            return -ERANGE;
+        *ns = (uint64_t)sum;
+        *s += len;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+int time_parse_duration(const char *s, uint64_t *ns)
+{
+    uint64_t sum = 0;
+    int r = *s ? 0 : -EINVAL;
+
+    if (strcmp(s, "0") == 0) {
+        *ns = 0;
+        return 0;
+    }
+    while (r == 0 && *s)
+        r = take_term(&s, &sum);
+    if (r == 0)
+        *ns = sum;
+    return r;
 }

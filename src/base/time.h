@@ -1,8 +1,9 @@
 /*
- * Points in time as text.
+ * Points and lengths of time as text.
  */
 #pragma once
 
+#include <stdint.h>
 #include <time.h>
 
 /* "2026-11-22T09:30:00.123456789Z" and a NUL. */
@@ -14,3 +15,7 @@ const char *time_rfc3339(char buf[TIME_RFC3339_MAX], const struct timespec *when
 
 /* The same for now. */
 const char *time_rfc3339_now(char buf[TIME_RFC3339_MAX]);
+
+/* A length of time as programs in Go write it: "5s", "1m30s", "1.5h", "250ms"; units ns, us, µs, ms, s, m, h;
+ * "0" without one. No sign. Returns 0, -EINVAL or -ERANGE (more than INT64_MAX ns); *ns is set on success. */
+int time_parse_duration(const char *s, uint64_t *ns);

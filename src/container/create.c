@@ -24,6 +24,8 @@
 #include "base/str.h"
 #include "base/syscalls.h"
 #include "base/time.h"
+#include "cgroup/cgroup.h"
+#include "container/cgroups.h"
 #include "container/console.h"
 #include "container/create.h"
 #include "container/hooks.h"
@@ -109,6 +111,26 @@ static void drop_inheritance(struct container *c)
         fd_close(&c->source_fds[i]);
 }
 
+/* Init goes into a cgroup before it makes its mounts; the state tells which. */
+static int make_cgroup(struct container *c, struct error *err)
+{
+    _cleanup_cgroup_ struct cgroup cg = {.manager = c->rt->cgroups};
+    const struct cgroup_request req = {.id = c->opts->id,
+                                       .path = c->config->linux_.cgroups_path,
+                                       .resources = c->config->linux_.resources,
+                                       .annotations = &c->state->annotations,
+                                       .uid_mappings = &c->map.uids,
+                                       .gid_mappings = &c->map.gids,
+                                       .pid = c->init_pid};
+    int r = cg.manager ? cgroup_create(&cg, &req, err) : 0;
+
+    if (r < 0 || !cg.manager)
+        return r;
+    c->state->cgroup_path = TAKE_PTR(cg.path);
+    c->state->cgroup_manager = strdup(cg.manager->name);
+    return c->state->cgroup_manager ? 0 : error_oom(err);
+}
+
 /* The map and the state at once: the helpers take as long as all the rest. */
 static int map_and_record(struct container *c, struct error *err)
 {
@@ -125,6 +147,8 @@ static int map_and_record(struct container *c, struct error *err)
     if (written < 0)
         error_sys(err, -written, "read the start time of the container's init");
     else
+        written = make_cgroup(c, err);
+    if (written == 0)
         written = statedir_write(&c->dir, c->state, err);
     if (written == 0)
         written = file_replace_at(c->dir.fd, STATEDIR_CONFIG, c->config_text, c->config_len, 0600, err);
@@ -223,6 +247,8 @@ void container_unmake(struct container *c)
         (void)process_wait(c->init_pid, &status);
         c->init_pid = 0;
     }
+    if (c->state && container_destroy_cgroup(c->state, &ignored) < 0)
+        log_warn_error(c->rt->log, &ignored);
     if (c->hooks_reached)
         hooks_run_all(&c->state->poststop, "poststop", c->state, "stopped", c->rt->log);
     if (c->pid_file_written)

@@ -18,6 +18,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "base/syscalls.h"
+#include "container/cgroups.h"
 #include "container/hooks.h"
 #include "container/internal.h"
 #include "container/processes.h"
@@ -60,8 +61,10 @@ int container_kill_wait(int pidfd, struct error *err)
 int container_destroy(const struct runtime *rt, struct statedir *dir, const struct oci_state *state,
                       struct error *err)
 {
-    int r = 0;
+    int r = container_destroy_cgroup(state, err);
 
+    if (r < 0)
+        return r;
     hooks_run_all(&state->poststop, "poststop", state, "stopped", rt->log);
     if (state->cleanup_dir) {
         _cleanup_idmap_ struct idmap map = {0};

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "container/cgroups.h"
 #include "container/internal.h"
 
 static const char *const status_names[] = {
@@ -58,12 +59,21 @@ int container_check_id(const char *id, struct error *err)
     return 0;
 }
 
+static bool is_frozen(const struct oci_state *state)
+{
+    _cleanup_cgroup_ struct cgroup cg = {0};
+
+    return container_cgroup(state, &cg, NULL) == 0 && cgroup_is_frozen(&cg);
+}
+
 enum container_status container_probe(const struct statedir *dir, const struct oci_state *state)
 {
     _cleanup_close_ int pidfd = state->pid > 0 ? process_open(state->pid, state->start_time) : -ESRCH;
 
     if (pidfd < 0)
         return STATUS_STOPPED;
+    if (is_frozen(state))
+        return STATUS_PAUSED;
     if (statedir_is_waiting(dir) <= 0)
         return STATUS_RUNNING;
     return faccessat(dir->fd, STATEDIR_SOCKET, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? STATUS_CREATED

@@ -71,6 +71,22 @@ int oci_process_parse(const cJSON *json, struct oci_process **out, struct error 
     return 0;
 }
 
+int oci_resources_parse(const cJSON *json, struct oci_resources **out, struct error *err)
+{
+    void *resources = NULL;
+    int r;
+
+    if (cJSON_GetObjectItemCaseSensitive(json, "ociVersion")) {
+        error_set(err, EINVAL, "the document: expected a resources object, found a whole config.json");
+        error_hint(err, "resources are what stands at linux.resources: an object with memory, cpu, pids …");
+        return -EINVAL;
+    }
+    r = schema_decode(&schema_oci_resources, json, NULL, &resources, NULL, err);
+    if (r == 0)
+        *out = resources;
+    return r;
+}
+
 int oci_seccomp_parse(const cJSON *json, struct oci_seccomp **out, struct error *err)
 {
     void *seccomp = NULL;
@@ -117,6 +133,17 @@ void oci_process_free(struct oci_process *process)
 void oci_seccomp_free(struct oci_seccomp *seccomp)
 {
     schema_free(&schema_oci_seccomp, seccomp);
+}
+
+void oci_resources_free(struct oci_resources *resources)
+{
+    schema_free(&schema_oci_resources, resources);
+}
+
+void oci_resources_freep(struct oci_resources **resources)
+{
+    oci_resources_free(*resources);
+    *resources = NULL;
 }
 
 const struct oci_namespace *oci_config_namespace(const struct oci_config *config,

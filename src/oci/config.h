@@ -413,6 +413,10 @@ int oci_config_check_support(const struct oci_config *config, bool in_userns, st
 /* Parses a process object (the file of `exec --process`). The caller frees with oci_process_free. */
 int oci_process_parse(const cJSON *json, struct oci_process **out, struct error *err);
 
+/* Parses a resources object on its own (`update --resources`). What of it can be carried out is the cgroup
+ * manager's to tell. The caller frees with oci_resources_free. */
+int oci_resources_parse(const cJSON *json, struct oci_resources **out, struct error *err);
+
 /* Parses a seccomp object on its own (`--seccomp FILE`); a file with a whole config.json's shape is refused.
  * The caller frees with oci_seccomp_free. */
 int oci_seccomp_parse(const cJSON *json, struct oci_seccomp **out, struct error *err);
@@ -424,7 +428,10 @@ void oci_config_free(struct oci_config *config);
 void oci_config_freep(struct oci_config **config);
 void oci_process_free(struct oci_process *process);
 void oci_seccomp_free(struct oci_seccomp *seccomp);
-#define _cleanup_config_ __attribute__((cleanup(oci_config_freep)))
+void oci_resources_free(struct oci_resources *resources);
+void oci_resources_freep(struct oci_resources **resources);
+#define _cleanup_resources_ __attribute__((cleanup(oci_resources_freep)))
+#define _cleanup_config_    __attribute__((cleanup(oci_config_freep)))
 
 /* The namespace entry of @type, or NULL. Points into @config. */
 const struct oci_namespace *oci_config_namespace(const struct oci_config *config,

@@ -27,6 +27,8 @@ static const struct schema_field oci_state_fields[] = {
     SCHEMA_VALUE(oci_state, "detached", detached, BOOL),
     SCHEMA_VALUE(oci_state, "terminal", terminal, BOOL),
     SCHEMA_VALUE(oci_state, "cleanupDir", cleanup_dir, STRING, .rule = &rule_absolute),
+    SCHEMA_VALUE(oci_state, "cgroupManager", cgroup_manager, STRING),
+    SCHEMA_VALUE(oci_state, "cgroupPath", cgroup_path, STRING),
     SCHEMA_VALUE(oci_state, "annotations", annotations, MAP),
     SCHEMA_NESTED_LIST(oci_state, "poststart", poststart, oci_hook),
     SCHEMA_NESTED_LIST(oci_state, "poststop", poststop, oci_hook),

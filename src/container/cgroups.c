@@ -1,0 +1,195 @@
+#include "container/cgroups.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "container/internal.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+
+/* A container that has a process, and its cgroup. */
+struct subject {
+    struct statedir dir;
+    struct oci_state *state;
+    struct cgroup cg;
+    int pidfd;
+};
+#define SUBJECT_INIT ((struct subject){.dir = STATEDIR_INIT, .pidfd = -EBADF})
+
+static void subject_free(struct subject *s)
+{
+    statedir_close(&s->dir);
+    oci_state_freep(&s->state);
+    cgroup_free(&s->cg);
+    fd_close(&s->pidfd);
+}
+#define _cleanup_subject_ __attribute__((cleanup(subject_free)))
+
+int container_cgroup(const struct oci_state *state, struct cgroup *cg, struct error *err)
+{
+    return cgroup_open(cg, state->cgroup_manager, state->cgroup_path, err);
+}
+
+int container_destroy_cgroup(const struct oci_state *state, struct error *err)
+{
+    _cleanup_cgroup_ struct cgroup cg = {0};
+    int r = container_cgroup(state, &cg, err);
+
+    if (r == 0)
+        r = cgroup_destroy(&cg, err);
+    if (r < 0)
+        error_prefix(err, "container \"%s\"", state->id);
+    return r;
+}
+
+/* @lock: the call changes the container. */
+static int find(struct subject *s, const struct runtime *rt, const char *id, bool lock, struct error *err)
+{
+    int r = container_check_id(id, err);
+
+    if (r == 0)
+        r = statedir_open(&s->dir, rt, id, lock, err);
+    if (r == 0)
+        r = statedir_read(&s->dir, id, &s->state, err);
+    if (r < 0)
+        return r;
+    s->pidfd = process_open(s->state->pid, s->state->start_time);
+    if (s->pidfd == -ESRCH)
+        return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
+    if (s->pidfd < 0)
+        return error_sys(err, -s->pidfd, "container \"%s\": open process %d", id, (int)s->state->pid);
+    r = container_cgroup(s->state, &s->cg, err);
+    if (r < 0)
+        error_prefix(err, "container \"%s\"", id);
+    return r;
+}
+
+/* Puts `cannot VERB container "ID"` before what went wrong. */
+static int failed(int r, const char *verb, const char *id, struct error *err)
+{
+    if (r < 0)
+        error_prefix(err, "cannot %s container \"%s\"", verb, id);
+    return r;
+}
+
+static int freeze(const struct runtime *rt, const char *id, bool frozen, struct error *err)
+{
+    _cleanup_subject_ struct subject s = SUBJECT_INIT;
+    int r = find(&s, rt, id, true, err);
+
+    if (r < 0)
+        return r;
+    if (!cgroup_exists(&s.cg) || cgroup_is_frozen(&s.cg) != frozen)
+        r = cgroup_freeze(&s.cg, frozen, err);
+    else
+        r = error_set(err, EBUSY, frozen ? "it is paused already" : "it is not paused");
+    return failed(r, frozen ? "pause" : "resume", id, err);
+}
+
+int container_pause(const struct runtime *rt, const char *id, struct error *err)
+{
+    return freeze(rt, id, true, err);
+}
+
+int container_resume(const struct runtime *rt, const char *id, struct error *err)
+{
+    return freeze(rt, id, false, err);
+}
+
+int container_update(const struct runtime *rt, const char *id, const struct oci_resources *resources,
+                     struct error *err)
+{
+    _cleanup_subject_ struct subject s = SUBJECT_INIT;
+    int r = find(&s, rt, id, true, err);
+
+    return r < 0 ? r : failed(cgroup_update(&s.cg, resources, err), "update", id, err);
+}
+
+static int emit_stats(const struct cgroup *cg, event_sink *emit, void *sink, struct error *err)
+{
+    cJSON *data = NULL;
+    int r = cgroup_stats(cg, &data, err);
+
+    return r < 0 ? r : emit(sink, "stats", data, err);
+}
+
+int container_stats(const struct runtime *rt, const char *id, event_sink *emit, void *sink, struct error *err)
+{
+    _cleanup_subject_ struct subject s = SUBJECT_INIT;
+    int r = find(&s, rt, id, false, err);
+
+    return r < 0 ? r : failed(emit_stats(&s.cg, emit, sink, err), "read the statistics of", id, err);
+}
+
+static int start_timer(uint64_t interval_ns, struct error *err)
+{
+    struct timespec every = {.tv_sec = (time_t)(interval_ns / NS_PER_S),
+                             .tv_nsec = (long)(interval_ns % NS_PER_S)};
+    struct itimerspec when = {.it_interval = every, .it_value = every};
+    _cleanup_close_ int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    if (timer < 0 || timerfd_settime(timer, 0, &when, NULL) < 0)
+        return error_sys(err, errno, "start a timer");
+    return TAKE_FD(timer);
+}
+
+/* Tells of the OOM killer if it struck since *@seen. */
+static int emit_oom(const struct cgroup *cg, int fd, uint64_t *seen, event_sink *emit, void *sink,
+                    struct error *err)
+{
+    uint64_t count = 0;
+    int r = cgroup_oom_count(cg, fd, &count, err);
+
+    if (r < 0 || count <= *seen)
+        return r;
+    *seen = count;
+    return emit(sink, "oom", NULL, err);
+}
+
+int cgroup_watch(const struct cgroup *cg, int pidfd, uint64_t interval_ns, event_sink *emit, void *sink,
+                 struct error *err)
+{
+    enum { END, TIMER, OOM };
+    _cleanup_close_ int oom = cgroup_oom_open(cg, err), timer = -EBADF;
+    uint64_t seen = 0, ticks;
+
+    if (oom < 0)
+        return oom;
+    int r = cgroup_oom_count(cg, -1, &seen, err);
+    if (r == 0)
+        r = timer = start_timer(interval_ns, err);
+    if (r < 0)
+        return r;
+    struct pollfd fds[] = {[END] = {.fd = pidfd, .events = POLLIN},
+                           [TIMER] = {.fd = timer, .events = POLLIN},
+                           [OOM] = {.fd = oom, .events = POLLIN}};
+    for (r = 0; r == 0;) {
+        if (poll(fds, ARRAY_SIZE(fds), -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return error_sys(err, errno, "wait for events");
+        }
+        if (fds[OOM].revents)
+            r = emit_oom(cg, oom, &seen, emit, sink, err);
+        /* After its last breath there is nothing to measure, but the OOM killer may have taken it. */
+        if (r != 0 || fds[END].revents)
+            return r;
+        if (fds[TIMER].revents && read(timer, &ticks, sizeof ticks) == (ssize_t)sizeof ticks)
+            r = emit_stats(cg, emit, sink, err);
+    }
+    return r;
+}
+
+int container_events(const struct runtime *rt, const char *id, uint64_t interval_ns, event_sink *emit,
+                     void *sink, struct error *err)
+{
+    _cleanup_subject_ struct subject s = SUBJECT_INIT;
+    int r = find(&s, rt, id, false, err);
+
+    return r < 0 ? r : failed(cgroup_watch(&s.cg, s.pidfd, interval_ns, emit, sink, err), "watch", id, err);
+}

@@ -1,0 +1,44 @@
+/*
+ * What the verbs do with the cgroup of a container: pause, resume, update, events. Which manager made it is
+ * kept in the state; without one each of them fails and says so.
+ */
+#pragma once
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "cgroup/cgroup.h"
+#include "container/runtime.h"
+#include "oci/config.h"
+#include "oci/state.h"
+
+/* The container may be created or running. -EBUSY when it is paused already, or was not. */
+int container_pause(const struct runtime *rt, const char *id, struct error *err);
+int container_resume(const struct runtime *rt, const char *id, struct error *err);
+
+/* Changes the limits that are set in @resources. */
+int container_update(const struct runtime *rt, const char *id, const struct oci_resources *resources,
+                     struct error *err);
+
+/* One event: @type is "stats" or "oom". Takes over @data, which is NULL for oom. A result that is not 0 ends
+ * the watching and is its result. */
+typedef int event_sink(void *sink, const char *type, cJSON *data, struct error *err);
+
+/* The numbers of the container as one event. */
+int container_stats(const struct runtime *rt, const char *id, event_sink *emit, void *sink,
+                    struct error *err);
+/* The numbers every @interval_ns, and each strike of the OOM killer, until the container ends. */
+int container_events(const struct runtime *rt, const char *id, uint64_t interval_ns, event_sink *emit,
+                     void *sink, struct error *err);
+
+/* The same for a cgroup: until @pidfd reports the end. */
+int cgroup_watch(const struct cgroup *cg, int pidfd, uint64_t interval_ns, event_sink *emit, void *sink,
+                 struct error *err);
+
+/* Removes the cgroup of a container whose processes have ended; fine without one. */
+int container_destroy_cgroup(const struct oci_state *state, struct error *err);
+
+/* The cgroup that @state tells of. The caller frees with cgroup_free. */
+int container_cgroup(const struct oci_state *state, struct cgroup *cg, struct error *err);
