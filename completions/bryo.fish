@@ -78,6 +78,8 @@ complete -c bryo -n '__bryo_is exec' -s e -l env -x -d 'add to its environment; 
 complete -c bryo -n '__bryo_is exec' -s u -l user -x -d 'run it as this user and group, in numbers'
 complete -c bryo -n '__bryo_is exec' -s g -l additional-gids -x -d 'one more group; may be given again'
 complete -c bryo -n '__bryo_is exec' -s c -l cap -x -d 'one more capability; may be given again'
+complete -c bryo -n '__bryo_is exec' -l apparmor -x -a 'default unconfined (__fish_complete_path)' -d 'confine it by this AppArmor profile'
+complete -c bryo -n '__bryo_is exec' -l process-label -x -d 'run it with this SELinux label'
 complete -c bryo -n '__bryo_is exec' -l no-new-privs -d 'set no_new_privs, whatever the container has'
 complete -c bryo -n '__bryo_is exec' -l ignore-paused -d 'into a paused container too'
 complete -c bryo -n '__bryo_is exec' -l preserve-fds -x -d 'hand N descriptors from 3 on to it, besides those of LISTEN_FDS'

@@ -17,6 +17,6 @@ char *cli_version_text(void)
     strbuf_addf(&b, "bryo version %s\ncommit: %s\nspec: %s\n", PACKAGE_VERSION, BRYO_COMMIT, OCI_VERSION_MAX);
     if (v)
         strbuf_addf(&b, "libseccomp: %u.%u.%u\n", v->major, v->minor, v->micro);
-    strbuf_add(&b, "+SECCOMP +CAP -SYSTEMD -SELINUX -APPARMOR -CRIU\n");
+    strbuf_add(&b, "+SECCOMP +CAP -SYSTEMD +SELINUX +APPARMOR -CRIU\n");
     return strbuf_take(&b);
 }

@@ -23,6 +23,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "base/syscalls.h"
@@ -48,6 +49,7 @@ static void exec_free(struct exec *x)
     fd_close(&x->agent_fd);
     fd_close(&x->init_pidfd);
     fd_close(&x->root_fd);
+    fd_close(&x->proc_fd);
     fd_close(&x->channel.fd);
     fd_close(&x->child_end);
     fd_close(&x->pidfd);
@@ -152,6 +154,8 @@ static int plan(struct exec *x, struct error *err)
     if (r == 0)
         r = security_check_placement(x->config->process, x->config->linux_.memory_policy, err);
     if (r == 0)
+        r = security_check_labels(x->config->process, NULL, err);
+    if (r == 0)
         r = find_namespaces(x, err);
     if (r == 0 && x->config->process->capabilities && !(x->ns_flags & CLONE_NEWUSER))
         container_limit_capabilities(x->rt->log, x->config->process->capabilities);
@@ -187,6 +191,12 @@ static pid_t clone_inside(struct exec *x, struct error *err)
                          : security_set_oom_score_adj(proc, p->oom_score_adj.value, err);
         if (r < 0)
             return r;
+    }
+    if (security_has_labels(p)) {
+        /* The container has no say in what this procfs shows. */
+        x->proc_fd = path_open_proc(err);
+        if (x->proc_fd < 0)
+            return x->proc_fd;
     }
     prctl(PR_SET_DUMPABLE, 0);
     if (x->ns_flags && setns(x->init_pidfd, x->ns_flags) < 0) {
@@ -308,6 +318,7 @@ int container_exec(const struct runtime *rt, const struct exec_options *opts, in
                                                          .agent_fd = -EBADF,
                                                          .init_pidfd = -EBADF,
                                                          .root_fd = -EBADF,
+                                                         .proc_fd = -EBADF,
                                                          .channel = {.fd = -EBADF},
                                                          .child_end = -EBADF,
                                                          .pidfd = -EBADF};

@@ -23,9 +23,11 @@ struct exec_options {
     char *const *env;             /* NAME=VALUE, added to the container's */
     const char *user;             /* UID[:GID]; NULL: the container's */
     char *const *additional_gids; /* numbers, added */
-    char *const *caps;  /* names, added to the bounding, effective, permitted and inheritable sets */
-    bool no_new_privs;  /* set it, also where the container's process has it not */
-    bool ignore_paused; /* into a paused container too (the process waits until it is resumed) */
+    char *const *caps;         /* names, added to the bounding, effective, permitted and inheritable sets */
+    const char *apparmor;      /* profile; NULL: the container's */
+    const char *process_label; /* of SELinux; NULL: the container's */
+    bool no_new_privs;         /* set it, also where the container's process has it not */
+    bool ignore_paused;        /* into a paused container too (the process waits until it is resumed) */
     unsigned preserve_fds;
 };
 

@@ -118,6 +118,8 @@ static int prepare_process(struct exec_init *in, struct error *err)
     if (r == 0)
         r = security_set_placement(p, x->config->linux_.memory_policy, err);
     if (r == 0)
+        r = security_set_labels(x->proc_fd, p, err);
+    if (r == 0)
         r = setup_cwd(p->cwd, err);
     if (r == 0)
         r = setup_home(&x->env, p->user.uid, err);

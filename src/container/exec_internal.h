@@ -22,6 +22,7 @@ struct exec {
     int agent_fd;
     int init_pidfd; /* of the container's init */
     int root_fd;    /* its root, where it has no mount namespace of its own; -EBADF: not needed */
+    int proc_fd;    /* a procfs for the labels, opened in the stage process; -EBADF: there are none */
     int ns_flags;   /* CLONE_NEW* of the namespaces that differ from ours */
     struct channel channel;
     int child_end;

@@ -10,6 +10,12 @@
 #include "base/str.h"
 #include "oci/names.h"
 
+static void replace(char **string, char *by)
+{
+    free(*string);
+    *string = by;
+}
+
 /* Where a process file is silent, the container's own rights hold: they are what its owner chose for it. */
 static void inherit_rights(struct oci_process *p, struct oci_process *from)
 {
@@ -23,6 +29,10 @@ static void inherit_rights(struct oci_process *p, struct oci_process *from)
     }
     if (!p->oom_score_adj.set)
         p->oom_score_adj = from->oom_score_adj;
+    if (str_empty(p->apparmor_profile))
+        replace(&p->apparmor_profile, TAKE_PTR(from->apparmor_profile));
+    if (str_empty(p->selinux_label))
+        replace(&p->selinux_label, TAKE_PTR(from->selinux_label));
     if (!p->scheduler)
         p->scheduler = TAKE_PTR(from->scheduler);
     if (!p->io_priority)
@@ -166,7 +176,19 @@ static int from_options(const struct exec_options *opts, struct oci_config *conf
     return r;
 }
 
+static int set_label(char **label, const char *text, struct error *err)
+{
+    if (!text)
+        return 0;
+    replace(label, strdup(text));
+    return *label ? 0 : error_oom(err);
+}
+
 int exec_process_plan(const struct exec_options *opts, struct oci_config *config, struct error *err)
 {
-    return opts->process_file ? from_file(opts, config, err) : from_options(opts, config, err);
+    int r = opts->process_file ? from_file(opts, config, err) : from_options(opts, config, err);
+
+    if (r == 0)
+        r = set_label(&config->process->apparmor_profile, opts->apparmor, err);
+    return r < 0 ? r : set_label(&config->process->selinux_label, opts->process_label, err);
 }

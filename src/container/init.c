@@ -253,6 +253,8 @@ static int prepare_process(struct init *in, struct error *err)
     if (r == 0)
         r = security_set_placement(p, c->config->linux_.memory_policy, err);
     if (r == 0)
+        r = security_set_labels(in->rootfs.proc_fd, p, err);
+    if (r == 0)
         r = setup_cwd(p->cwd, err);
     if (r == 0)
         r = setup_home(&c->env, p->user.uid, err);

@@ -187,6 +187,8 @@ static int check_process(const struct container *c, struct error *err)
     const struct oci_process *p = c->config->process;
     int r = security_check_placement(p, c->config->linux_.memory_policy, err);
 
+    if (r == 0)
+        r = security_check_labels(p, c->config->linux_.mount_label, err);
     if (r < 0 || !p)
         return r;
     STRV_FOREACH (name, p->capabilities ? p->capabilities->unknown : NULL)

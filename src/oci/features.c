@@ -99,17 +99,15 @@ static int add_memory_policy(cJSON *json)
 /* What the tables refuse as "not supported by this version" is said here to be off. */
 static int add_linux(cJSON *features, const struct features_options *options)
 {
-    static const char *const off[] = {"apparmor", "selinux", "intelRdt"};
     _cleanup_cjson_ cJSON *json = cJSON_CreateObject(), *extensions = cJSON_CreateObject();
 
     if (!json || !extensions || add_names(json, "namespaces", oci_namespace_names) < 0 ||
         add_names_up_to(json, "capabilities", oci_capability_names, oci_last_capability()) < 0 ||
         add_cgroup(json, options) < 0 || add_seccomp(json) < 0 || add_memory_policy(json) < 0)
         return -ENOMEM;
-    for (size_t i = 0; i < ARRAY_SIZE(off); i++)
-        if (add_enabled(json, off[i], false) < 0)
-            return -ENOMEM;
-    if (add_enabled(extensions, "idmap", options->idmap) < 0 ||
+    /* What the runtime can do, whatever this machine has. */
+    if (add_enabled(json, "apparmor", true) < 0 || add_enabled(json, "selinux", true) < 0 ||
+        add_enabled(json, "intelRdt", false) < 0 || add_enabled(extensions, "idmap", options->idmap) < 0 ||
         json_add_item(json, "mountExtensions", TAKE_PTR(extensions)) < 0 ||
         add_enabled(json, "netDevices", false) < 0)
         return -ENOMEM;

@@ -89,8 +89,7 @@ static const struct schema_field oci_linux_fields[] = {
     SCHEMA_VALUE(oci_linux, "sysctl", sysctl, MAP),
     SCHEMA_VALUE(oci_linux, "maskedPaths", masked_paths, STRV, .rule = &rule_absolute),
     SCHEMA_VALUE(oci_linux, "readonlyPaths", readonly_paths, STRV, .rule = &rule_absolute),
-    SCHEMA_VALUE(oci_linux, "mountLabel", mount_label, STRING, .flags = SCHEMA_BLANK,
-                 .later = LATER_PROPERTY),
+    SCHEMA_VALUE(oci_linux, "mountLabel", mount_label, STRING, .flags = SCHEMA_BLANK),
     /* An empty one asks for a class of service named after the container. */
     SCHEMA_NESTED_POINTER(oci_linux, "intelRdt", intel_rdt, oci_intel_rdt, .flags = SCHEMA_WISH,
                           .later = LATER_PROPERTY),

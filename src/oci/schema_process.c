@@ -3,8 +3,6 @@
  */
 #include "oci/tables.h"
 
-#define LATER_PROPERTY "remove the property, or run this container with another runtime"
-
 static const struct schema_field oci_user_fields[] = {
     SCHEMA_VALUE(oci_user, "uid", uid, U32, .max = ID_MAX),
     SCHEMA_VALUE(oci_user, "gid", gid, U32, .max = ID_MAX),
@@ -73,10 +71,8 @@ static const struct schema_field oci_process_fields[] = {
     SCHEMA_NESTED_LIST(oci_process, "rlimits", rlimits, oci_rlimit),
     SCHEMA_VALUE(oci_process, "noNewPrivileges", no_new_privileges, BOOL),
     SCHEMA_VALUE(oci_process, "oomScoreAdj", oom_score_adj, OPT_I64, .min = -1000, .max = 1000),
-    SCHEMA_VALUE(oci_process, "apparmorProfile", apparmor_profile, STRING, .flags = SCHEMA_BLANK,
-                 .later = LATER_PROPERTY),
-    SCHEMA_VALUE(oci_process, "selinuxLabel", selinux_label, STRING, .flags = SCHEMA_BLANK,
-                 .later = LATER_PROPERTY),
+    SCHEMA_VALUE(oci_process, "apparmorProfile", apparmor_profile, STRING, .flags = SCHEMA_BLANK),
+    SCHEMA_VALUE(oci_process, "selinuxLabel", selinux_label, STRING, .flags = SCHEMA_BLANK),
     SCHEMA_NESTED_POINTER(oci_process, "scheduler", scheduler, oci_scheduler),
     SCHEMA_NESTED_POINTER(oci_process, "ioPriority", io_priority, oci_io_priority),
     SCHEMA_NESTED_POINTER(oci_process, "execCPUAffinity", exec_cpu_affinity, oci_cpu_affinity),

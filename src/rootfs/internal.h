@@ -40,11 +40,15 @@ struct newfs {
     char *const *data;        /* "key=value" or "flag" */
     const char *skip_key;     /* leave this key of @data out */
     const char *optional_key; /* go on when the file system takes this one for invalid */
+    const char *context;      /* SELinux label of all files, unless @data has one; NULL: none */
     const char *mode;         /* mode= of its root directory, NULL: not given */
     unsigned long sb_set;     /* MS_* of the superblock */
     bool sb_readonly;
     uint64_t attrs; /* MOUNT_ATTR_* */
 };
+
+/* linux.mountLabel, NULL where it is not given or empty. */
+const char *label_of(const struct rootfs *r);
 
 /* What went wrong inside the making of a file system, as the kernel tells it. */
 #define DETAIL_MAX 256

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "base/syscalls.h"
 #include "rootfs/internal.h"
@@ -43,6 +45,23 @@ static const struct special *find_special(const char *type)
         if (strcmp(type, specials[i].type) == 0)
             return &specials[i];
     return NULL;
+}
+
+const char *label_of(const struct rootfs *r)
+{
+    return str_empty(r->config->linux_.mount_label) ? NULL : r->config->linux_.mount_label;
+}
+
+/* An mqueue takes no context=, but its root a label. */
+static int label_mqueue(const struct mounting *m, struct error *err)
+{
+    const char *label = label_of(m->r);
+    char path[FD_PATH_MAX];
+
+    if (!label || strcmp(m->plan->mount->type, "mqueue") != 0 ||
+        setxattr(fd_path(path, m->fd), "security.selinux", label, strlen(label) + 1, 0) == 0)
+        return 0;
+    return mounting_fail(m, errno, "set linux.mountLabel", err);
 }
 
 uint64_t mount_plan_attrs(const struct mount_plan *plan)
@@ -133,6 +152,8 @@ int mount_filesystem(struct mounting *m, struct error *err)
         .type = plan->mount->type,
         .source = plan->mount->source,
         .data = plan->data,
+        /* procfs and sysfs label their files themselves. */
+        .context = special ? NULL : label_of(m->r),
         .mode = inherited_mode(m, mode),
         .sb_set = plan->sb_set,
         /* The superblock of these is shared with others, or used by this mount alone: the mount's flag is
@@ -157,7 +178,7 @@ int mount_filesystem(struct mounting *m, struct error *err)
     }
     m->fresh = m->fd >= 0;
     if (m->fresh)
-        return 0;
+        return label_mqueue(m, err);
     if (m->fd == -EPERM && special)
         return fall_back(m, special, EPERM, &detail, err);
     return mounting_fail(m, -m->fd, detail.text, err);

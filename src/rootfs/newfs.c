@@ -45,10 +45,41 @@ static void read_message(int fs, struct detail *detail)
     }
 }
 
+/* The options that give files an SELinux label. */
+static bool is_label(const char *option)
+{
+    static const char *const keys[] = {"context=", "fscontext=", "defcontext=", "rootcontext="};
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (str_starts(option, keys[i]))
+            return true;
+    return false;
+}
+
+static bool wants_context(const struct newfs *n)
+{
+    STRV_FOREACH (option, n->data)
+        if (is_label(*option))
+            return false;
+    return n->context != NULL;
+}
+
+/* mount(2) wants a label with commas in quotes, the mount API wants none. */
+static const char *unquoted(const char *option, const char *value, char buf[VALUE_MAX + 1])
+{
+    size_t n = strlen(value);
+
+    if (!is_label(option) || n < 2 || n > VALUE_MAX || value[0] != '"' || value[n - 1] != '"')
+        return value;
+    memcpy(buf, value + 1, n - 2);
+    buf[n - 2] = '\0';
+    return buf;
+}
+
 /* @detail: NULL if a failure is not going to be told. */
 static int set_option(int fs, const char *option, struct detail *detail)
 {
-    char key[VALUE_MAX + 1];
+    char key[VALUE_MAX + 1], value[VALUE_MAX + 1];
     const char *eq = strchr(option, '=');
     size_t n = eq ? (size_t)(eq - option) : strlen(option);
     int r;
@@ -58,7 +89,8 @@ static int set_option(int fs, const char *option, struct detail *detail)
     else {
         memcpy(key, option, n);
         key[n] = '\0';
-        r = sys_fsconfig(fs, eq ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, eq ? eq + 1 : NULL, 0) < 0
+        r = sys_fsconfig(fs, eq ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
+                         eq ? unquoted(option, eq + 1, value) : NULL, 0) < 0
                 ? -errno
                 : 0;
     }
@@ -113,6 +145,14 @@ int newfs_mount(const struct newfs *n, struct detail *detail)
     int r = set_options(fs, n->data, n->skip_key, n->optional_key, n->sb_set, detail);
     if (r < 0)
         return r;
+    if (wants_context(n) && sys_fsconfig(fs, FSCONFIG_SET_STRING, "context", n->context, 0) < 0) {
+        int code = errno;
+        struct detail said = {""};
+        read_message(fs, &said);
+        snprintf(detail->text, sizeof detail->text, "linux.mountLabel \"%.100s\"%s%.120s", n->context,
+                 said.text[0] ? ": " : "", said.text);
+        return -code;
+    }
     if (n->mode && sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", n->mode, 0) < 0)
         return -errno;
     if (n->sb_readonly && (r = set_option(fs, "ro", detail)) < 0)
@@ -130,7 +170,8 @@ bool newfs_needs_mount2(const struct newfs *fs)
 {
     if (fs->sb_set & (MS_SILENT | MS_I_VERSION))
         return true;
-    if (fs->source && strlen(fs->source) > VALUE_MAX)
+    if ((fs->source && strlen(fs->source) > VALUE_MAX) ||
+        (wants_context(fs) && strlen(fs->context) > VALUE_MAX))
         return true;
     STRV_FOREACH (option, fs->data) {
         const char *eq = strchr(*option, '=');
@@ -169,6 +210,8 @@ int newfs_mount2(const struct newfs *n, int dest, struct detail *detail)
     STRV_FOREACH (option, n->data)
         if (!is_key(*option, n->skip_key))
             strbuf_addf(&data, "%s%s", data.len ? "," : "", *option);
+    if (wants_context(n))
+        strbuf_addf(&data, "%scontext=\"%s\"", data.len ? "," : "", n->context);
     if (n->mode)
         strbuf_addf(&data, "%smode=%s", data.len ? "," : "", n->mode);
     if (data.oom)

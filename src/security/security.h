@@ -39,6 +39,16 @@ int security_set_placement(const struct oci_process *process, const struct oci_m
  * for messages. */
 int security_set_cpu_affinity(const char *list, const char *property, struct error *err);
 
+/* Are the security modules on that process.apparmorProfile, process.selinuxLabel and linux.mountLabel ask
+ * for? Outside, where the host's /sys is in sight. @process and @mount_label may be NULL. -ENOTSUP with the
+ * name of the property and of the module. */
+int security_check_labels(const struct oci_process *process, const char *mount_label, struct error *err);
+/* Is there a label to be set? Then security_set_labels needs a procfs. */
+bool security_has_labels(const struct oci_process *process);
+/* Asks for them at the next execve, through the files of the calling thread below @proc_fd, a descriptor of a
+ * procfs (path_open_proc). The texts have the file in backticks. */
+int security_set_labels(int proc_fd, const struct oci_process *process, struct error *err);
+
 /* A new session keyring named "_ses.ID". Where there is none to be had, the old one stays and *skipped (may
  * be NULL) is set: ENOSYS (a kernel without keys), EPERM (an outer container's filter, which the container
  * inherits, so that it cannot reach the old keyring either), and when @unprivileged EDQUOT

@@ -143,3 +143,36 @@ $cpu"
     assert_status 1
     assert_output 'linux.memoryPolicy: set MPOL_BIND for the nodes "8191": invalid argument (EINVAL)'
 }
+
+@test "a label of a security module that is not enabled is refused by its name, at create and at exec" {
+    [ ! -e /sys/module/apparmor/parameters/enabled ] && [ ! -e /sys/fs/selinux/enforce ] || skip "this machine has a security module"
+    edit_config "$B" '.process.apparmorProfile = "box"'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output 'process.apparmorProfile: "box" cannot be had: AppArmor is not enabled on this machine'
+    edit_config "$B" 'del(.process.apparmorProfile) | .process.selinuxLabel = "a:b:c:s0"'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output 'process.selinuxLabel: "a:b:c:s0" cannot be had: SELinux is not enabled on this machine'
+    edit_config "$B" 'del(.process.selinuxLabel) | .linux.mountLabel = "a:b:c:s0"'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output 'linux.mountLabel: "a:b:c:s0" cannot be had'
+    edit_config "$B" 'del(.linux.mountLabel)'
+    run_detached
+    run bryo exec --apparmor box "$ID" true
+    assert_status 255
+    assert_output 'AppArmor is not enabled'
+    run bryo exec --process-label a:b:c:s0 "$ID" true
+    assert_status 255
+    assert_output 'SELinux is not enabled'
+    run bryo exec --apparmor unconfined "$ID" true
+    assert_status 0
+}
+
+@test "the profile \"unconfined\" asks for nothing where there is no AppArmor" {
+    [ ! -e /sys/module/apparmor/parameters/enabled ] || skip "this machine has AppArmor"
+    edit_config "$B" '.process.apparmorProfile = "unconfined"'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+}

@@ -194,8 +194,8 @@ static void test_features(void **state)
     assert_true(cJSON_IsFalse(get(get(linux_, "cgroup"), "v1")));
     assert_true(cJSON_IsFalse(get(get(linux_, "cgroup"), "rdma")));
     check_enabled(linux_, "seccomp", true);
-    check_enabled(linux_, "apparmor", false);
-    check_enabled(linux_, "selinux", false);
+    check_enabled(linux_, "apparmor", true);
+    check_enabled(linux_, "selinux", true);
     check_enabled(linux_, "intelRdt", false);
     check_enabled(linux_, "netDevices", false);
     check_enabled(get(linux_, "mountExtensions"), "idmap", true);

@@ -391,9 +391,6 @@ static void test_many_maps(void **state)
 static void test_not_yet(void **state)
 {
     static const struct bad cases[] = {
-        {"process.apparmorProfile", "\"x\"", "process.apparmorProfile" NOT_YET, ENOTSUP},
-        {"process.selinuxLabel", "\"x\"", "process.selinuxLabel" NOT_YET, ENOTSUP},
-        {"linux.mountLabel", "\"x\"", "linux.mountLabel" NOT_YET, ENOTSUP},
         {"linux.intelRdt", "{\"closID\":\"x\"}", "linux.intelRdt" NOT_YET, ENOTSUP},
         {"linux.intelRdt", "{}", "linux.intelRdt" NOT_YET, ENOTSUP}, /* a class named after the container */
         {"linux.netDevices", "{\"eth0\":{}}", "linux.netDevices" NOT_YET, ENOTSUP},

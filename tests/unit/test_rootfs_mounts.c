@@ -424,14 +424,38 @@ static void shared_namespaces(void **state)
                   "ok");
 }
 
+/* Without SELinux the kernel says which mounts were given the label. */
+static void mount_label(void **state)
+{
+    struct box *b = *state;
+    const char *label = "\"mountLabel\":\"a:b:c:s0:c1,c2\"";
+
+    if (access("/sys/fs/selinux/enforce", F_OK) == 0)
+        skip();
+    assert_played(
+        b,
+        &(struct scene){.mounts = PROC "{\"destination\":\"/sys\",\"type\":\"sysfs\",\"source\":\"sysfs\"}",
+                        .linux_ = label},
+        "ok");
+    assert_played(b, &(struct scene){.mounts = TMPFS("/run", ""), .linux_ = label},
+                  "error: mounts[0]: mount \"tmpfs\" (tmpfs) at \"/run\": linux.mountLabel "
+                  "\"a:b:c:s0:c1,c2\": tmpfs: Unknown parameter 'context': invalid argument (EINVAL)");
+    /* Its own label comes first; quotes are for mount(2). */
+    assert_played(
+        b, &(struct scene){.mounts = TMPFS("/run", "\"context=\\\"x,y\\\"\""), .linux_ = label},
+        "error: mounts[0]: mount \"tmpfs\" (tmpfs) at \"/run\": tmpfs: Unknown parameter 'context': "
+        "invalid argument (EINVAL)");
+}
+
 int main(void)
 {
 #define IN_BOX(test) cmocka_unit_test_setup_teardown(test, box_setup, box_teardown)
     const struct CMUnitTest tests[] = {
-        IN_BOX(binds),     IN_BOX(recursive_options), IN_BOX(locked_flags_are_kept),
-        IN_BOX(links),     IN_BOX(wrong_sources),     IN_BOX(unsearchable_parent),
-        IN_BOX(tmpcopyup), IN_BOX(remounts),          IN_BOX(what_only_mount2_can),
-        IN_BOX(idmap),     IN_BOX(shared_namespaces), IN_BOX(cgroup2),
+        IN_BOX(binds),       IN_BOX(recursive_options), IN_BOX(locked_flags_are_kept),
+        IN_BOX(links),       IN_BOX(wrong_sources),     IN_BOX(unsearchable_parent),
+        IN_BOX(tmpcopyup),   IN_BOX(remounts),          IN_BOX(what_only_mount2_can),
+        IN_BOX(idmap),       IN_BOX(shared_namespaces), IN_BOX(cgroup2),
+        IN_BOX(mount_label),
     };
     const char *why = box_unavailable();
 
