@@ -31,6 +31,7 @@
 #include "container/hooks.h"
 #include "container/internal.h"
 #include "container/pid_file.h"
+#include "net/devices.h"
 
 /* What state.json keeps; the pid comes with the clone. The hooks and annotations are moved over from the
  * config, which needs them no more. */
@@ -178,15 +179,17 @@ static int take_console(struct container *c, int *master, struct error *err)
 
 static int run_runtime_hooks(struct container *c, struct error *err)
 {
+    const struct oci_net_device_list *devices = &c->config->linux_.net_devices;
     const struct oci_hooks *h = &c->config->hooks;
     int r;
 
-    if (!h->prestart.count && !h->create_runtime.count)
+    if (!h->prestart.count && !h->create_runtime.count && !devices->count)
         return 0;
     r = channel_expect(&c->channel, STEP_ENVIRONMENT_READY, NULL, err);
-    if (r < 0)
-        return r;
-    r = hooks_run(&h->prestart, "prestart", c->state, "creating", err);
+    if (r == 0)
+        r = net_devices_move(devices, c->init_pid, err);
+    if (r == 0)
+        r = hooks_run(&h->prestart, "prestart", c->state, "creating", err);
     if (r == 0)
         r = hooks_run(&h->create_runtime, "createRuntime", c->state, "creating", err);
     return r < 0 ? r : channel_send(&c->channel, STEP_HOOKS_DONE, 0, NULL, -1, err);

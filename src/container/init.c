@@ -207,14 +207,14 @@ static int learn_own_pid(struct init *in, struct error *err)
     return 0;
 }
 
-/* The runtime's hooks see the mounts made and the host still there; ours follow in the container's
- * namespaces. */
+/* The runtime's hooks see the mounts made and the host still there, as its moving of interfaces does; ours
+ * follow in the container's namespaces. */
 static int run_create_hooks(struct init *in, struct error *err)
 {
     const struct oci_hooks *h = &in->c->config->hooks;
     int r = 0;
 
-    if (h->prestart.count || h->create_runtime.count) {
+    if (h->prestart.count || h->create_runtime.count || in->c->config->linux_.net_devices.count) {
         r = channel_send(&in->channel, STEP_ENVIRONMENT_READY, 0, NULL, -1, err);
         if (r == 0)
             r = channel_expect(&in->channel, STEP_HOOKS_DONE, NULL, err);

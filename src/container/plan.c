@@ -20,6 +20,7 @@
 #include "container/filter.h"
 #include "container/inherited.h"
 #include "container/internal.h"
+#include "net/devices.h"
 #include "oci/names.h"
 #include "security/security.h"
 #include "userns/current.h"
@@ -252,6 +253,8 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
         r = plan_id_map(c, err);
     if (r == 0)
         r = check_process(c, err);
+    if (r == 0)
+        r = net_devices_check(&c->config->linux_.net_devices, err);
     if (r == 0)
         r = rootfs_check(c->config, c->rootfs_path, err);
     if (r == 0)

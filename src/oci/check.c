@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,40 @@ static int check_devices(const struct oci_device_list *devices, struct error *er
     return 0;
 }
 
+/* As the kernel has it; @template: one "%d" stands for a number that it finds. */
+static bool is_interface_name(const char *name, bool template)
+{
+    const char *percent = strchr(name, '%');
+
+    if (!*name || strlen(name) >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+        name[strcspn(name, "/: \t\n\v\f\r")])
+        return false;
+    return !percent || (template && percent[1] == 'd' && !strchr(percent + 1, '%'));
+}
+
+static int check_net_devices(const struct oci_net_device_list *list, struct error *err)
+{
+#define EXPECTED "expected the name of an interface, of at most 15 bytes, found"
+    for (size_t i = 0; i < list->count; i++) {
+        const struct oci_net_device *d = &list->items[i];
+        const char *name = str_empty(d->name) ? d->host_name : d->name;
+        if (!is_interface_name(d->host_name, false))
+            return error_set(err, EINVAL, "linux.netDevices: " EXPECTED " \"%s\"", d->host_name);
+        if (!is_interface_name(name, true))
+            return error_set(err, EINVAL, "linux.netDevices.%s.name: " EXPECTED " \"%s\"", d->host_name,
+                             name);
+        for (size_t k = 0; k < i && !strchr(name, '%'); k++) {
+            const struct oci_net_device *o = &list->items[k];
+            if (strcmp(name, str_empty(o->name) ? o->host_name : o->name) == 0)
+                return error_set(err, EINVAL,
+                                 "linux.netDevices.%s: expected each name once, found \"%s\" for %s too",
+                                 d->host_name, name, o->host_name);
+        }
+    }
+    return 0;
+#undef EXPECTED
+}
+
 int check_config(const struct oci_config *config, struct error *err)
 {
     const struct {
@@ -207,6 +242,7 @@ int check_config(const struct oci_config *config, struct error *err)
         /* A joined uts namespace is fine: podman gives the containers of a pod the pod's name. */
         {config->hostname, OCI_NS_UTS, false, "hostname"},
         {config->domainname, OCI_NS_UTS, false, "domainname"},
+        {config->linux_.net_devices.count, OCI_NS_NETWORK, false, "linux.netDevices"},
         /* The offsets of a time namespace are fixed once a process is in it. */
         {config->linux_.time_offsets &&
              (config->linux_.time_offsets->boottime || config->linux_.time_offsets->monotonic),
@@ -227,6 +263,8 @@ int check_config(const struct oci_config *config, struct error *err)
         r = check_mount_mappings(&config->mounts.items[i], i, err);
     if (r == 0)
         r = check_devices(&config->linux_.devices, err);
+    if (r == 0)
+        r = check_net_devices(&config->linux_.net_devices, err);
     if (r == 0 && config->linux_.seccomp)
         r = check_seccomp(config->linux_.seccomp, "linux.seccomp.", err);
     return r;

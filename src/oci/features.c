@@ -109,7 +109,7 @@ static int add_linux(cJSON *features, const struct features_options *options)
     if (add_enabled(json, "apparmor", true) < 0 || add_enabled(json, "selinux", true) < 0 ||
         add_enabled(json, "intelRdt", false) < 0 || add_enabled(extensions, "idmap", options->idmap) < 0 ||
         json_add_item(json, "mountExtensions", TAKE_PTR(extensions)) < 0 ||
-        add_enabled(json, "netDevices", false) < 0)
+        add_enabled(json, "netDevices", true) < 0)
         return -ENOMEM;
     return json_add_item(features, "linux", TAKE_PTR(json));
 }

@@ -79,7 +79,7 @@ static const struct schema_field oci_linux_fields[] = {
     SCHEMA_NESTED_LIST(oci_linux, "uidMappings", uid_mappings, oci_id_map),
     SCHEMA_NESTED_LIST(oci_linux, "gidMappings", gid_mappings, oci_id_map),
     SCHEMA_NESTED_LIST(oci_linux, "devices", devices, oci_device),
-    SCHEMA_NESTED_KEYED(oci_linux, "netDevices", net_devices, oci_net_device, .later = LATER_PROPERTY),
+    SCHEMA_NESTED_KEYED(oci_linux, "netDevices", net_devices, oci_net_device),
     SCHEMA_VALUE(oci_linux, "cgroupsPath", cgroups_path, STRING, .flags = SCHEMA_BLANK,
                  .later = LATER_CGROUPS),
     SCHEMA_NESTED_POINTER(oci_linux, "resources", resources, oci_resources),

@@ -1,4 +1,4 @@
-# Properties of process and linux that place the process: scheduling, I/O priority, CPUs, NUMA policy.
+# Properties of process and linux: scheduling, I/O priority, CPUs, NUMA policy, security modules, interfaces.
 
 load ../lib/common
 
@@ -175,4 +175,17 @@ $cpu"
     edit_config "$B" '.process.apparmorProfile = "unconfined"'
     run bryo run -b "$B" "$ID"
     assert_status 0
+}
+
+@test "an ordinary user cannot move an interface of the host, and is told" {
+    skip_if_root
+    edit_config "$B" '.linux.netDevices = {lo: {name: "eth0"}}'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output "linux.netDevices.lo: operation not permitted (EPERM)"
+    assert_output "CAP_NET_ADMIN"
+    edit_config "$B" '.linux.netDevices = {"bryo-no-such": {name: "eth0"}}'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output "linux.netDevices.bryo-no-such: find the interface: no such device (ENODEV)"
 }

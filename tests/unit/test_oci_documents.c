@@ -197,7 +197,7 @@ static void test_features(void **state)
     check_enabled(linux_, "apparmor", true);
     check_enabled(linux_, "selinux", true);
     check_enabled(linux_, "intelRdt", false);
-    check_enabled(linux_, "netDevices", false);
+    check_enabled(linux_, "netDevices", true);
     check_enabled(get(linux_, "mountExtensions"), "idmap", true);
     assert_int_equal(cJSON_GetArraySize(get(get(linux_, "memoryPolicy"), "modes")), 7);
     assert_true(list_has(get(get(linux_, "memoryPolicy"), "modes"), "MPOL_PREFERRED_MANY"));

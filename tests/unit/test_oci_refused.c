@@ -92,6 +92,11 @@ static const struct bad bad_process[] = {
     {"process.env", "[\"=x\"]", "process.env[0]: expected NAME=VALUE, found \"=x\"", 0},
     {"process.env", "{\"A\":\"1\"}", "process.env: expected a list of strings, found an object", 0},
     {"process.terminal", "\"yes\"", "process.terminal: expected true or false, found \"yes\"", 0},
+    {"process.scheduler", "{}",
+     "process.scheduler.policy: expected one of \"SCHED_OTHER\", \"SCHED_FIFO\", \"SCHED_RR\", "
+     "\"SCHED_BATCH\", "
+     "\"SCHED_ISO\", \"SCHED_IDLE\", \"SCHED_DEADLINE\", found nothing",
+     0},
     {"process.consoleSize", "{\"height\":25}",
      "process.consoleSize.width: expected an integer from 0 to 65535, found nothing", 0},
     {"process.consoleSize", "{\"height\":70000,\"width\":80}",
@@ -266,6 +271,21 @@ static void test_bad_combinations(void **state)
          "linux.timeOffsets: expected a new time namespace in linux.namespaces, found one that is joined by "
          "its path",
          0},
+        {"linux", "{\"netDevices\":{\"eth0\":{}}}",
+         "linux.netDevices: expected a network namespace in linux.namespaces, found none", 0},
+        {"linux.netDevices", "{\"a/b\":{}}",
+         "linux.netDevices: expected the name of an interface, of at most 15 bytes, found \"a/b\"", 0},
+        {"linux.netDevices", "{\"e%d\":{}}",
+         "linux.netDevices: expected the name of an interface, of at most 15 bytes, found \"e%d\"", 0},
+        {"linux.netDevices", "{\"eth0\":{\"name\":\"0123456789abcdef\"}}",
+         "linux.netDevices.eth0.name: expected the name of an interface, of at most 15 bytes, found "
+         "\"0123456789abcdef\"",
+         0},
+        {"linux.netDevices", "{\"eth0\":{\"name\":\"e%s\"}}",
+         "linux.netDevices.eth0.name: expected the name of an interface, of at most 15 bytes, found \"e%s\"",
+         0},
+        {"linux.netDevices", "{\"a\":{\"name\":\"b\"},\"b\":{}}",
+         "linux.netDevices.b: expected each name once, found \"b\" for a too", 0},
         {"mounts", "[{\"destination\":\"/a\",\"uidMappings\":[" MAP("0", "0", "1") "]}]",
          "mounts[0].gidMappings: expected mappings, since mounts[0].uidMappings has some, found nothing", 0},
         {"mounts",
@@ -393,7 +413,6 @@ static void test_not_yet(void **state)
     static const struct bad cases[] = {
         {"linux.intelRdt", "{\"closID\":\"x\"}", "linux.intelRdt" NOT_YET, ENOTSUP},
         {"linux.intelRdt", "{}", "linux.intelRdt" NOT_YET, ENOTSUP}, /* a class named after the container */
-        {"linux.netDevices", "{\"eth0\":{}}", "linux.netDevices" NOT_YET, ENOTSUP},
         {"linux.cgroupsPath", "\"x\"", "linux.cgroupsPath" NOT_YET, ENOTSUP},
         {"linux.personality", "{\"domain\":\"LINUX\",\"flags\":[\"x\"]}", "linux.personality.flags" NOT_YET,
          ENOTSUP},
