@@ -21,9 +21,9 @@
 #include <iconv.h>
 #include <langinfo.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <stdint.h>
+#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -65,7 +65,8 @@ struct landlock_attr {
      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |  \
      LANDLOCK_ACCESS_FS_MAKE_SYM | (1ULL << 13) | (1ULL << 14))
 
-static const int kept_caps[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP};
+static const cap_value_t kept_caps[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,
+                                        CAP_FSETID, CAP_MKNOD,        CAP_SETFCAP};
 
 /* libarchive converts names with iconv, whose tables glibc finds by a configuration file, at first use. */
 static void load_now(void)
@@ -162,23 +163,27 @@ static int landlock(int dir, struct error *err)
     return 1;
 }
 
+static void caps_free(cap_t *caps)
+{
+    if (*caps)
+        cap_free(*caps);
+}
+
 /* Permitted and effective become what of @kept_caps there is; nothing is inheritable, nothing ambient. */
 static int drop_capabilities(struct error *err)
 {
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
-    uint32_t mask[_LINUX_CAPABILITY_U32S_3] = {0};
+    __attribute__((cleanup(caps_free))) cap_t held = cap_get_proc(), kept = cap_init();
 
-    if (syscall(SYS_capget, &header, data) < 0)
+    if (!held || !kept)
         return error_sys(err, errno, "get the capabilities");
-    for (size_t i = 0; i < ARRAY_SIZE(kept_caps); i++)
-        mask[CAP_TO_INDEX(kept_caps[i])] |= CAP_TO_MASK(kept_caps[i]);
-    for (size_t i = 0; i < ARRAY_SIZE(mask); i++) {
-        data[i].permitted &= mask[i];
-        data[i].effective = data[i].permitted;
-        data[i].inheritable = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(kept_caps); i++) {
+        cap_flag_value_t there;
+        if (cap_get_flag(held, kept_caps[i], CAP_PERMITTED, &there) < 0 ||
+            cap_set_flag(kept, CAP_PERMITTED, 1, &kept_caps[i], there) < 0 ||
+            cap_set_flag(kept, CAP_EFFECTIVE, 1, &kept_caps[i], there) < 0)
+            return error_sys(err, errno, "choose the capabilities to keep");
     }
-    if (syscall(SYS_capset, &header, data) < 0)
+    if (cap_set_proc(kept) < 0)
         return error_sys(err, errno, "drop capabilities");
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return error_sys(err, errno, "clear the ambient capabilities");
