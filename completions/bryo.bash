@@ -42,6 +42,7 @@ _bryo()
         [resume]='-h --help'
         [update]='-r --resources --memory --memory-reservation --memory-swap --kernel-memory --kernel-memory-tcp --cpu-share --cpu-quota --cpu-period --cpu-burst --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --l3-cache-schema --mem-bw-schema -h --help'
         [events]='--stats --interval -h --help'
+        [mounts]='-t --type -s --source -d --destination -o --options --force -f --format -h --help'
         [spec]='-b --bundle --rootless -h --help'
         [features]='-h --help'
         [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --cap-add --cap-drop --seccomp --no-new-privs --net --name --keep --entry -i --interactive -t --tty --max-size -h --help'
@@ -115,6 +116,16 @@ _bryo()
         ['update --l3-cache-schema']=':'
         ['update --mem-bw-schema']=':'
         ['events --interval']=':'
+        ['mounts -t']=': bind tmpfs'
+        ['mounts --type']=': bind tmpfs'
+        ['mounts -s']=':file'
+        ['mounts --source']=':file'
+        ['mounts -d']=':'
+        ['mounts --destination']=':'
+        ['mounts -o']=':'
+        ['mounts --options']=':'
+        ['mounts -f']=': table json'
+        ['mounts --format']=': table json'
         ['spec -b']=':dir'
         ['spec --bundle']=':dir'
         ['sandbox -e']=':'
@@ -153,6 +164,7 @@ _bryo()
         [resume]=':id'
         [update]=':id'
         [events]=':id'
+        [mounts]=': :id'
         [spec]=''
         [features]=''
         [sandbox]=':file'
@@ -203,14 +215,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events spec features sandbox unpack check help'
+        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts spec features sandbox unpack check help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events spec features sandbox unpack check help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts spec features sandbox unpack check help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi

@@ -4,6 +4,7 @@
  *   ROOT/ID/lock         OFD write lock: held by the call that changes the container
  *   ROOT/ID/state.json   replaced as a whole (oci/state.h)
  *   ROOT/ID/config.json  the configuration as it was at create, for exec
+ *   ROOT/ID/mounts.json  which mounts `bryo mounts add` made (container/mounts.h)
  *   ROOT/ID/waiting      OFD write lock: held by an init that waits for start. Its exec closes the descriptor
  * and its death does too, so "created" can be told from "running" without anything that could go stale
  *   ROOT/ID/start.sock   the socket on which a waiting init listens; it gets this name when the container is
@@ -23,6 +24,7 @@
 #define STATEDIR_STATE        "state.json"
 #define STATEDIR_CONFIG       "config.json"
 #define STATEDIR_WAITING      "waiting"
+#define STATEDIR_MOUNTS       "mounts.json"
 #define STATEDIR_SOCKET       "start.sock"
 #define STATEDIR_SOCKET_EARLY ".start.sock" /* its name until the container is created */
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "rootfs/mount_options.h"
+#include "rootfs/mountinfo.h"
 #include "rootfs/rootfs.h"
 
 /* One entry of mounts[] on its way into the container. */
@@ -81,11 +82,22 @@ int mount_clone_host(const char *path, uint64_t tree_attrs);
 
 /* mount.c */
 int mount_config_mounts(struct rootfs *r, struct error *err);
+/* Is @path (cleaned) one of the places where an image must not have symbolic links? */
+bool mount_is_guarded(const char *path);
+/* The steps of a bind mount, apart: m->fd becomes the source, with its attributes; m->dest the destination,
+ * made if it is not there (a directory when there is no source); the one is attached to the other and gets
+ * its propagation. */
+int mounting_open_source(struct mounting *m, struct error *err);
+int mounting_open_destination(struct mounting *m, struct error *err);
+int mounting_attach(struct mounting *m, struct error *err);
 
 /* mount_special.c: fills m->fd for what is no bind mount. */
 int mount_filesystem(struct mounting *m, struct error *err);
 /* The attributes the plan asks for a mount that stands alone. */
 uint64_t mount_plan_attrs(const struct mount_plan *plan);
+
+/* The mode of a tmpfs that covers the directory m->dest, in @buf; NULL if the plan has one. */
+const char *mount_inherited_mode(const struct mounting *m, char buf[8]);
 
 /* mount_cgroup.c: fills m->fd for the types cgroup and cgroup2; for cgroup v1 it is attached already
  * (*attached). */
@@ -107,14 +119,3 @@ int masks_apply(struct rootfs *r, struct error *err);
 
 /* sysctl.c */
 int sysctls_write(const struct rootfs *r, struct error *err);
-
-/* mountinfo.c: calls @each for each line of @path (a mountinfo file) with its fields unescaped; stops at the
- * first result that is not 0 and returns it. */
-struct mountinfo {
-    const char *root;
-    const char *target;
-    const char *type;
-    const char *super; /* options of the superblock */
-};
-int mountinfo_each(const char *path, int (*each)(void *data, const struct mountinfo *line), void *data,
-                   struct error *err);

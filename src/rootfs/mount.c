@@ -30,8 +30,7 @@ int mounting_fail(const struct mounting *m, int code, const char *detail, struct
                      str_empty(detail) ? "" : ": ", detail ? detail : "");
 }
 
-/* Is @path (cleaned) one of the places where an image must not have symbolic links? */
-static bool is_guarded(const char *path)
+bool mount_is_guarded(const char *path)
 {
     static const char *const places[] = {"/proc", "/sys", "/dev"};
 
@@ -72,7 +71,8 @@ static int open_existing(const struct mounting *m, bool nolinks)
 static int open_destination(struct mounting *m, bool directory, struct error *err)
 {
     const char *type = m->plan->bind || !m->plan->mount->type ? "" : m->plan->mount->type;
-    bool nolinks = is_guarded(m->destination) || strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
+    bool nolinks =
+        mount_is_guarded(m->destination) || strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
     /* Whether it was there matters to these: a bind mount of the wrong kind, a tmpfs that looks like what it
      * covers, a link that is not followed. */
     bool look = m->plan->bind || m->plan->dest_nofollow || strcmp(type, "tmpfs") == 0;
@@ -149,16 +149,38 @@ static int set_bind_attrs(const struct mounting *m, struct error *err)
     return r < 0 ? mounting_fail(m, -r, "set attributes", err) : 0;
 }
 
-static int mount_bind(struct mounting *m, struct error *err)
+int mounting_open_source(struct mounting *m, struct error *err)
 {
-    struct stat st;
     int r = open_bind_source(m, err);
 
-    if (r < 0)
-        return r;
-    if (fstat(m->fd, &st) < 0)
+    return r < 0 ? r : set_bind_attrs(m, err);
+}
+
+int mounting_open_destination(struct mounting *m, struct error *err)
+{
+    struct stat st = {.st_mode = S_IFDIR};
+
+    if (m->fd >= 0 && fstat(m->fd, &st) < 0)
         return mounting_fail(m, errno, "look at the source", err);
-    if ((r = open_destination(m, S_ISDIR(st.st_mode), err)) < 0 || (r = set_bind_attrs(m, err)) < 0)
+    return open_destination(m, S_ISDIR(st.st_mode), err);
+}
+
+int mounting_attach(struct mounting *m, struct error *err)
+{
+    int r = attach(m, err);
+
+    if (r == 0 && m->plan->propagation && (r = mount_set_propagation(m->fd, m->plan->propagation)) < 0)
+        return mounting_fail(m, -r, "set the propagation", err);
+    return r;
+}
+
+static int mount_bind(struct mounting *m, struct error *err)
+{
+    int r = mounting_open_source(m, err);
+
+    if (r == 0)
+        r = mounting_open_destination(m, err);
+    if (r < 0)
         return r;
     if (m->plan->mount->destination && strcmp(m->destination, "/dev") == 0)
         m->r->dev_bound = true;
@@ -181,9 +203,10 @@ static int copy_symlink(struct mounting *m, struct error *err)
     parent = str_printf("/%.*s", (int)(name - m->destination - 1), m->destination + 1);
     if (!parent)
         return error_oom(err);
-    _cleanup_close_ int dir = path_mkdir_in_root(m->r->root_fd, parent, 0755, is_guarded(m->destination));
+    _cleanup_close_ int dir =
+        path_mkdir_in_root(m->r->root_fd, parent, 0755, mount_is_guarded(m->destination));
     if (dir < 0)
-        return destination_failed(m, -dir, is_guarded(m->destination), err);
+        return destination_failed(m, -dir, mount_is_guarded(m->destination), err);
     if (symlinkat(target, dir, name) == 0)
         return 1;
     if (errno != EEXIST)
@@ -202,9 +225,9 @@ static int remount(struct mounting *m, struct error *err)
     struct detail detail = {""};
     int r;
 
-    m->dest = open_existing(m, is_guarded(m->destination));
+    m->dest = open_existing(m, mount_is_guarded(m->destination));
     if (m->dest < 0)
-        return destination_failed(m, -m->dest, is_guarded(m->destination), err);
+        return destination_failed(m, -m->dest, mount_is_guarded(m->destination), err);
     m->fd = fcntl(m->dest, F_DUPFD_CLOEXEC, 0);
     if (m->fd < 0)
         return mounting_fail(m, errno, NULL, err);
@@ -232,7 +255,7 @@ static int mount_new(struct mounting *m, struct error *err)
         return r;
     /* mount(2) has put it there already, and m->fd is none. */
     if (m->fd < 0 && !attached) {
-        m->fd = is_guarded(m->destination)
+        m->fd = mount_is_guarded(m->destination)
                     ? path_open_in_root_nolinks(m->r->root_fd, m->destination, O_PATH, 0)
                     : path_open_in_root(m->r->root_fd, m->destination, O_PATH, 0);
         if (m->fd < 0)

@@ -130,7 +130,7 @@ static bool has_mode(const struct mount_plan *plan)
 
 /* A tmpfs over a directory of the image looks like that directory, unless mode= says otherwise: /tmp stays
  * 1777. */
-static const char *inherited_mode(const struct mounting *m, char buf[8])
+const char *mount_inherited_mode(const struct mounting *m, char buf[8])
 {
     struct stat st;
 
@@ -154,7 +154,7 @@ int mount_filesystem(struct mounting *m, struct error *err)
         .data = plan->data,
         /* procfs and sysfs label their files themselves. */
         .context = special ? NULL : label_of(m->r),
-        .mode = inherited_mode(m, mode),
+        .mode = mount_inherited_mode(m, mode),
         .sb_set = plan->sb_set,
         /* The superblock of these is shared with others, or used by this mount alone: the mount's flag is
            enough. */

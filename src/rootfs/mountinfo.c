@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/str.h"
 #include "base/syscalls.h"
 #include "rootfs/internal.h"
 
@@ -29,7 +30,7 @@ static void unescape(char *s)
     *out = '\0';
 }
 
-/* Splits a line: id parent dev ROOT TARGET options [tags…] - TYPE source SUPER. Returns whether it has all.
+/* Splits a line: ID parent dev ROOT TARGET OPTIONS [tags…] - TYPE SOURCE SUPER. Returns whether it has all.
  */
 static bool split(char *line, struct mountinfo *out)
 {
@@ -47,10 +48,18 @@ static bool split(char *line, struct mountinfo *out)
         rest[i] = strtok_r(i ? NULL : tail, " ", &save);
     if (!rest[0])
         return false;
+    if (parse_u64(fields[0], &out->id) < 0)
+        return false;
     unescape(fields[3]);
     unescape(fields[4]);
-    *out = (struct mountinfo){
-        .root = fields[3], .target = fields[4], .type = rest[0], .super = rest[2] ? rest[2] : ""};
+    if (rest[1])
+        unescape(rest[1]);
+    out->root = fields[3];
+    out->target = fields[4];
+    out->options = fields[5];
+    out->type = rest[0];
+    out->source = rest[1] ? rest[1] : "";
+    out->super = rest[2] ? rest[2] : "";
     return true;
 }
 
