@@ -28,6 +28,7 @@
 #include "container/cgroups.h"
 #include "container/console.h"
 #include "container/create.h"
+#include "container/filter.h"
 #include "container/hooks.h"
 #include "container/internal.h"
 #include "container/pid_file.h"
@@ -216,13 +217,17 @@ int container_make(struct container *c, int *master, struct error *err)
                                   .peer = "container init",
                                   .warn = log_warning_of_init,
                                   .data = c->rt->log};
-    r = container_launch(c, err);
+    r = filter_share(c, err);
+    if (r == 0)
+        r = container_launch(c, err);
     if (r < 0)
         return r;
     drop_inheritance(c);
     r = map_and_record(c, err);
     if (r == 0)
         r = channel_send(&c->channel, STEP_ID_MAP_WRITTEN, 0, NULL, -1, err);
+    if (r == 0) /* while init makes the mounts */
+        r = filter_compile(c, err);
     if (r == 0 && c->state->terminal)
         r = take_console(c, master, err);
     if (r < 0)

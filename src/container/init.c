@@ -26,6 +26,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/syscalls.h"
+#include "container/filter.h"
 #include "container/hooks.h"
 #include "container/init_setup.h"
 #include "container/internal.h"
@@ -306,7 +307,7 @@ static int exec_program(struct init *in, struct error *err)
     const struct oci_process *p = c->config->process;
     _cleanup_free_ char *message = NULL;
     struct drop_plan plan = {.process = p,
-                             .filter = c->has_filter ? &c->filter : NULL,
+                             .filter = filter_of_init(c),
                              .agent_fd = c->agent_fd,
                              .setgroups_denied = c->setgroups_denied,
                              .die_with_parent = c->opts->die_with_runtime};
@@ -336,7 +337,7 @@ static int exec_program(struct init *in, struct error *err)
     execve(in->program, p->args, c->env);
     int code = errno;
     /* Behind a filter nothing may be opened to find out more. */
-    if (c->has_filter)
+    if (plan.filter)
         return error_sys(err, code, "exec \"%s\"", in->program);
     return security_explain_exec(in->program, code, err);
 }

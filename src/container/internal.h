@@ -61,7 +61,7 @@ struct container {
 };
 
 /* plan.c. Everything that can be checked or prepared before anything exists: reads config.json, resolves
- * paths, checks what the namespaces allow, plans the id map, compiles the filter. Has no effect on the
+ * paths, checks what the namespaces allow, plans the id map, checks the filter. Has no effect on the
  * system. */
 int container_plan(struct container *c, const struct runtime *rt, const struct create_options *opts,
                    bool create, struct error *err);

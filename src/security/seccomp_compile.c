@@ -27,22 +27,15 @@
 #define X32_BIT   0x40000000u
 #define MUX_CALLS 64 /* more than a multiplexer has */
 
-/* One rule as it applies to one system call number. */
+/* One rule as it applies to one system call number. Kept small: a profile has a thousand, and at the start of
+ * a process each new page of memory costs more than all that is done with it. */
 struct match {
     uint32_t nr;
     uint32_t order;                     /* position among the rules */
     uint32_t verdict;                   /* SECCOMP_RET_* with its data */
-    const struct oci_seccomp_arg *args; /* borrowed; NULL: @mux is the condition, if there is one */
-    size_t n_args;                      /* 0: the rule holds whatever the arguments are */
-    struct oci_seccomp_arg mux;
-};
-
-struct match_list {
-    struct match *items;
-    size_t count;
-    size_t room;
-    uint64_t mux_seen[2];                /* calls of ipc and socketcall that have a rule without conditions */
-    int32_t mux_strictest[2][MUX_CALLS]; /* the rank of their strictest rule with conditions */
+    uint16_t n_args;                    /* 0: the rule holds whatever the arguments are */
+    bool multiplexed;                   /* @args is of match_list.mux_args */
+    const struct oci_seccomp_arg *args; /* borrowed */
 };
 
 /* Numbers from @first up to the next interval's first. */
@@ -53,19 +46,23 @@ struct interval {
     size_t n_chain;
 };
 
-struct interval_list {
-    struct interval *items;
+/* What is worked with for one architecture after the other. */
+struct match_list {
+    struct match *items;
     size_t count;
+    size_t room;
+    uint64_t mux_seen[2];                /* calls of ipc and socketcall that have a rule without conditions */
+    int32_t mux_strictest[2][MUX_CALLS]; /* the rank of their strictest rule with conditions */
+    struct oci_seccomp_arg mux_args[2][MUX_CALLS]; /* what tells them, for those in mux_seen */
+    struct interval *intervals;
+    size_t n_intervals;
+    size_t interval_room;
 };
 
 static void free_matches(struct match_list *list)
 {
     free(list->items);
-}
-
-static void free_intervals(struct interval_list *list)
-{
-    free(list->items);
+    free(list->intervals);
 }
 
 void seccomp_filter_free(struct seccomp_filter *filter)
@@ -80,7 +77,7 @@ void seccomp_filter_free(struct seccomp_filter *filter)
 static int add_match(struct match_list *list, struct match match)
 {
     if (list->count == list->room) {
-        size_t room = list->room ? list->room * 2 : 512;
+        size_t room = list->room ? list->room * 2 : 4096; /* pages that are not touched cost nothing */
         struct match *grown = reallocarray(list->items, room, sizeof *grown);
         if (!grown)
             return -ENOMEM;
@@ -129,10 +126,12 @@ static int add_multiplexed(struct match_list *list, struct match match, const st
     if (list->mux_seen[mux] & UINT64_C(1) << call)
         return 0;
     list->mux_seen[mux] |= UINT64_C(1) << call;
+    list->mux_args[mux][call] = (struct oci_seccomp_arg){
+        .value = number->mux_mask, .value_two = number->mux_call, .op = SCMP_CMP_MASKED_EQ};
     match.nr = number->mux_nr;
     match.n_args = 1;
-    match.mux = (struct oci_seccomp_arg){
-        .value = number->mux_mask, .value_two = number->mux_call, .op = SCMP_CMP_MASKED_EQ};
+    match.multiplexed = true;
+    match.args = &list->mux_args[mux][call];
     return add_match(list, match);
 }
 
@@ -144,8 +143,9 @@ static void forget_bypasses(struct match_list *list, uint32_t otherwise)
 
     for (size_t i = 0; i < list->count; i++) {
         const struct match *m = &list->items[i];
-        if (!m->args && m->n_args) {
-            int32_t strictest = list->mux_strictest[m->mux.value == UINT32_MAX][m->mux.value_two % MUX_CALLS];
+        if (m->multiplexed) {
+            int32_t strictest =
+                list->mux_strictest[m->args->value == UINT32_MAX][m->args->value_two % MUX_CALLS];
             if (strictest < rank(m->verdict) && rank(otherwise) < rank(m->verdict))
                 continue;
         }
@@ -167,7 +167,7 @@ static int add_rule(struct match_list *list, const struct oci_seccomp_rule *rule
         return r;
     match.nr = number->nr;
     match.args = args->items;
-    match.n_args = args->count;
+    match.n_args = (uint16_t)args->count;
     if (!same_argument_twice(rule))
         return add_match(list, match);
     match.n_args = 1;
@@ -246,23 +246,30 @@ static struct interval settle(struct match *group, size_t n, uint32_t otherwise)
 }
 
 /* Appends, or lengthens the last one where nothing changes. The list has the room. */
-static void add_interval(struct interval_list *list, struct interval interval)
+static void add_interval(struct match_list *list, struct interval interval)
 {
-    struct interval *last = list->count ? &list->items[list->count - 1] : NULL;
+    struct interval *last = list->n_intervals ? &list->intervals[list->n_intervals - 1] : NULL;
 
     if (!last || interval.n_chain || last->n_chain || last->verdict != interval.verdict)
-        list->items[list->count++] = interval;
+        list->intervals[list->n_intervals++] = interval;
 }
 
 /* All numbers from 0 to UINT32_MAX. @x32: above bit 30 are the numbers of x32, which are not in the profile.
  */
-static int make_intervals(struct interval_list *out, struct match_list *list, uint32_t otherwise, bool no_x32)
+static int make_intervals(struct match_list *list, uint32_t otherwise, bool no_x32)
 {
+    size_t room = 2 * list->count + 3;
     uint32_t next = 0;
 
-    out->items = calloc(2 * list->count + 3, sizeof *out->items);
-    if (!out->items)
-        return -ENOMEM;
+    if (room > list->interval_room) {
+        free(list->intervals);
+        list->interval_room = 0;
+        list->intervals = malloc(room * sizeof *list->intervals);
+        if (!list->intervals)
+            return -ENOMEM;
+        list->interval_room = room;
+    }
+    list->n_intervals = 0;
     if (list->count)
         qsort(list->items, list->count, sizeof *list->items, by_number);
     for (size_t i = 0, n; i < list->count; i += n) {
@@ -270,15 +277,15 @@ static int make_intervals(struct interval_list *out, struct match_list *list, ui
         for (n = 1; i + n < list->count && list->items[i + n].nr == nr; n++)
             ;
         if (nr > next)
-            add_interval(out, (struct interval){.first = next, .verdict = otherwise});
-        add_interval(out, settle(&list->items[i], n, otherwise));
+            add_interval(list, (struct interval){.first = next, .verdict = otherwise});
+        add_interval(list, settle(&list->items[i], n, otherwise));
         next = nr + 1;
     }
-    add_interval(out, (struct interval){.first = next, .verdict = otherwise});
+    add_interval(list, (struct interval){.first = next, .verdict = otherwise});
     if (no_x32) {
-        add_interval(out, (struct interval){.first = X32_BIT, .verdict = SECCOMP_RET_KILL_PROCESS});
+        add_interval(list, (struct interval){.first = X32_BIT, .verdict = SECCOMP_RET_KILL_PROCESS});
         /* -1 is no call: a tracer has skipped it. */
-        add_interval(out, (struct interval){.first = UINT32_MAX, .verdict = otherwise});
+        add_interval(list, (struct interval){.first = UINT32_MAX, .verdict = otherwise});
     }
     return 0;
 }
@@ -292,7 +299,7 @@ static bpf_label emit_interval(struct bpf_builder *b, const struct interval *int
         bpf_label yes = bpf_return(b, match->verdict), no = next;
         next = yes;
         for (size_t j = match->n_args; j-- > 0;)
-            next = bpf_condition(b, match->args ? &match->args[j] : &match->mux, narrow, next, no);
+            next = bpf_condition(b, &match->args[j], narrow, next, no);
     }
     return next;
 }
@@ -317,22 +324,23 @@ static bool listed(const struct oci_seccomp *seccomp, uint32_t arch)
     return false;
 }
 
-/* The code for @arch (with x32 for x86_64, which the kernel tells apart by the number only). */
-static int emit_arch(struct bpf_builder *b, const struct oci_seccomp *seccomp, uint32_t arch, bool *known,
-                     bpf_label *entry)
+/* The code for @arch (with x32 for x86_64, which the kernel tells apart by the number only). @list: what is
+ * left of the architecture before it is its memory. */
+static int emit_arch(struct bpf_builder *b, struct match_list *list, const struct oci_seccomp *seccomp,
+                     uint32_t arch, bool *known, bpf_label *entry)
 {
-    _cleanup_(free_matches) struct match_list matches = {0};
-    _cleanup_(free_intervals) struct interval_list intervals = {0};
     bool x86_64 = arch == SCMP_ARCH_X86_64, x32 = x86_64 && listed(seccomp, SCMP_ARCH_X32);
 
-    int r = gather(&matches, seccomp, arch, known);
+    list->count = 0;
+    list->mux_seen[0] = list->mux_seen[1] = 0;
+    int r = gather(list, seccomp, arch, known);
     if (r == 0 && x32)
-        r = gather(&matches, seccomp, SCMP_ARCH_X32, known);
+        r = gather(list, seccomp, SCMP_ARCH_X32, known);
     if (r == 0)
-        r = make_intervals(&intervals, &matches, seccomp_default_verdict(seccomp), x86_64 && !x32);
+        r = make_intervals(list, seccomp_default_verdict(seccomp), x86_64 && !x32);
     if (r < 0)
         return r;
-    *entry = emit_tree(b, intervals.items, 0, intervals.count, seccomp_arch_narrow(arch));
+    *entry = emit_tree(b, list->intervals, 0, list->n_intervals, seccomp_arch_narrow(arch));
     *entry = bpf_load(b, offsetof(struct seccomp_data, nr), *entry);
     return 0;
 }
@@ -343,13 +351,14 @@ static int emit_program(struct bpf_builder *b, const struct oci_seccomp *seccomp
 {
     uint32_t family[SECCOMP_MAX_FAMILY], archs[SECCOMP_MAX_FAMILY];
     bpf_label entries[SECCOMP_MAX_FAMILY] = {0};
+    _cleanup_(free_matches) struct match_list list = {0};
     size_t n_family = seccomp_arch_family(family), n = 0;
 
     for (size_t i = 0; i < n_family; i++)
         if (i == 0 || (family[i] != SCMP_ARCH_X32 && listed(seccomp, family[i])))
             archs[n++] = family[i];
     for (size_t i = n; i-- > 0;) {
-        int r = emit_arch(b, seccomp, archs[i], known, &entries[i]);
+        int r = emit_arch(b, &list, seccomp, archs[i], known, &entries[i]);
         if (r < 0)
             return r;
     }
