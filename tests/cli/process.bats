@@ -27,12 +27,12 @@ run_detached() {
 @test "process.scheduler sets the policy and the nice value" {
     set_args "$B" /bin/sh -c "$stat_field; field 41; field 19"
     edit_config "$B" '.process.scheduler = {policy: "SCHED_BATCH", nice: 7}'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     assert_equal "$output" "3
 7"
     edit_config "$B" '.process.scheduler = {policy: "SCHED_IDLE", flags: ["SCHED_FLAG_RESET_ON_FORK"]}'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     assert_equal "${lines[0]}" 5
 }
@@ -40,7 +40,7 @@ run_detached() {
 @test "a real-time policy: carried out for root, explained to others" {
     set_args "$B" /bin/sh -c "$stat_field; field 41; field 40"
     edit_config "$B" '.process.scheduler = {policy: "SCHED_RR", priority: 12}'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     if is_real_root; then
         assert_status 0
         assert_equal "$output" "2
@@ -54,11 +54,11 @@ run_detached() {
 
 @test "a scheduler that contradicts itself is refused before anything exists" {
     edit_config "$B" '.process.scheduler = {policy: "SCHED_FIFO"}'
-    run bryo create -b "$B" "$ID"
+    run --separate-stderr bryo create -b "$B" "$ID"
     assert_status 1
     assert_output "process.scheduler.priority: expected 1 to 99 with SCHED_FIFO, found 0"
     edit_config "$B" '.process.scheduler = {policy: "SCHED_OTHER", runtime: 5}'
-    run bryo create -b "$B" "$ID"
+    run --separate-stderr bryo create -b "$B" "$ID"
     assert_status 1
     assert_output "process.scheduler.runtime: expected none with SCHED_OTHER"
 }
@@ -66,11 +66,11 @@ run_detached() {
 @test "process.ioPriority sets class and priority" {
     set_args "$B" ionice -p 1
     edit_config "$B" '.process.ioPriority = {class: "IOPRIO_CLASS_BE", priority: 6}'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     assert_equal "$output" "best-effort: prio 6"
     edit_config "$B" '.process.ioPriority = {class: "IOPRIO_CLASS_IDLE"}'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     assert_output idle
 }
@@ -78,14 +78,14 @@ run_detached() {
 @test "exec has the scheduler and the I/O priority of the container, unless its file says otherwise" {
     edit_config "$B" '.process.scheduler = {policy: "SCHED_BATCH", nice: 3} | .process.ioPriority = {class: "IOPRIO_CLASS_BE", priority: 5}'
     run_detached
-    run bryo exec "$ID" /bin/sh -c "$stat_field; field 41; field 19; ionice -p \$\$"
+    run --separate-stderr bryo exec "$ID" /bin/sh -c "$stat_field; field 41; field 19; ionice -p \$\$"
     assert_status 0
     assert_equal "$output" "3
 3
 best-effort: prio 5"
     jq '.process | .args = ["/bin/sh", "-c", $code] | .scheduler.nice = 9 | del(.ioPriority)' \
         --arg code "$stat_field; field 19; ionice -p \$\$" "$B/config.json" >"$TMP/process.json"
-    run bryo exec --process "$TMP/process.json" "$ID"
+    run --separate-stderr bryo exec --process "$TMP/process.json" "$ID"
     assert_status 0
     assert_equal "$output" "9
 best-effort: prio 5"
@@ -97,21 +97,21 @@ best-effort: prio 5"
     all=$(awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)
     edit_config "$B" ".process.execCPUAffinity = {initial: \"$cpu\"}"
     run_detached
-    run bryo exec "$ID" awk '/^Cpus_allowed_list/ { print $2 }' /proc/1/status /proc/self/status
+    run --separate-stderr bryo exec "$ID" awk '/^Cpus_allowed_list/ { print $2 }' /proc/1/status /proc/self/status
     assert_status 0
     assert_equal "$output" "$all
 $cpu"
     jq ".process | .args = [\"grep\", \"Cpus_allowed_list\", \"/proc/self/status\"] | .execCPUAffinity = {final: \"0-8191\"}" \
         "$B/config.json" >"$TMP/process.json"
-    run bryo exec --process "$TMP/process.json" "$ID"
+    run --separate-stderr bryo exec --process "$TMP/process.json" "$ID"
     assert_status 0
     assert_equal "$(awk '{ print $2 }' <<<"$output")" "$all"
     jq '.process | .execCPUAffinity = {final: "8191"}' "$B/config.json" >"$TMP/process.json"
-    run bryo exec --process "$TMP/process.json" "$ID"
+    run --separate-stderr bryo exec --process "$TMP/process.json" "$ID"
     assert_status 255
     assert_output 'process.execCPUAffinity.final: run on the CPUs "8191": invalid argument (EINVAL)'
     jq '.process | .execCPUAffinity = {initial: "8191"}' "$B/config.json" >"$TMP/process.json"
-    run bryo exec --process "$TMP/process.json" "$ID"
+    run --separate-stderr bryo exec --process "$TMP/process.json" "$ID"
     assert_status 255
     assert_output 'process.execCPUAffinity.initial: run on the CPUs "8191"'
 }
@@ -123,23 +123,23 @@ $cpu"
     node=${node##*[,-]}
     set_args "$B" head -n 1 /proc/self/numa_maps
     edit_config "$B" ".linux.memoryPolicy = {mode: \"MPOL_BIND\", nodes: \"$node\", flags: [\"MPOL_F_STATIC_NODES\"]}"
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     assert_output "bind=static:$node"
     run_detached
-    run bryo exec "$ID" head -n 1 /proc/self/numa_maps
+    run --separate-stderr bryo exec "$ID" head -n 1 /proc/self/numa_maps
     assert_status 0
     assert_output "bind=static:$node"
 }
 
 @test "a memory policy that cannot be" {
     edit_config "$B" '.linux.memoryPolicy = {mode: "MPOL_INTERLEAVE"}'
-    run bryo create -b "$B" "$ID"
+    run --separate-stderr bryo create -b "$B" "$ID"
     assert_status 1
     assert_output "linux.memoryPolicy.nodes: expected at least one with MPOL_INTERLEAVE, found none"
     [ -e /proc/self/numa_maps ] || return 0
     edit_config "$B" '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "8191"}'
-    run bryo create -b "$B" "$ID"
+    run --separate-stderr bryo create -b "$B" "$ID"
     assert_status 1
     assert_output 'linux.memoryPolicy: set MPOL_BIND for the nodes "8191": invalid argument (EINVAL)'
 }
@@ -147,45 +147,45 @@ $cpu"
 @test "a label of a security module that is not enabled is refused by its name, at create and at exec" {
     [ ! -e /sys/module/apparmor/parameters/enabled ] && [ ! -e /sys/fs/selinux/enforce ] || skip "this machine has a security module"
     edit_config "$B" '.process.apparmorProfile = "box"'
-    run bryo create -b "$B" "$ID"
+    run --separate-stderr bryo create -b "$B" "$ID"
     assert_status 1
     assert_output 'process.apparmorProfile: "box" cannot be had: AppArmor is not enabled on this machine'
     edit_config "$B" 'del(.process.apparmorProfile) | .process.selinuxLabel = "a:b:c:s0"'
-    run bryo create -b "$B" "$ID"
+    run --separate-stderr bryo create -b "$B" "$ID"
     assert_status 1
     assert_output 'process.selinuxLabel: "a:b:c:s0" cannot be had: SELinux is not enabled on this machine'
     edit_config "$B" 'del(.process.selinuxLabel) | .linux.mountLabel = "a:b:c:s0"'
-    run bryo create -b "$B" "$ID"
+    run --separate-stderr bryo create -b "$B" "$ID"
     assert_status 1
     assert_output 'linux.mountLabel: "a:b:c:s0" cannot be had'
     edit_config "$B" 'del(.linux.mountLabel)'
     run_detached
-    run bryo exec --apparmor box "$ID" true
+    run --separate-stderr bryo exec --apparmor box "$ID" true
     assert_status 255
     assert_output 'AppArmor is not enabled'
-    run bryo exec --process-label a:b:c:s0 "$ID" true
+    run --separate-stderr bryo exec --process-label a:b:c:s0 "$ID" true
     assert_status 255
     assert_output 'SELinux is not enabled'
-    run bryo exec --apparmor unconfined "$ID" true
+    run --separate-stderr bryo exec --apparmor unconfined "$ID" true
     assert_status 0
 }
 
 @test "the profile \"unconfined\" asks for nothing where there is no AppArmor" {
     [ ! -e /sys/module/apparmor/parameters/enabled ] || skip "this machine has AppArmor"
     edit_config "$B" '.process.apparmorProfile = "unconfined"'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
 }
 
 @test "an ordinary user cannot move an interface of the host, and is told" {
     skip_if_root
     edit_config "$B" '.linux.netDevices = {lo: {name: "eth0"}}'
-    run bryo create -b "$B" "$ID"
+    run --separate-stderr bryo create -b "$B" "$ID"
     assert_status 1
     assert_output "linux.netDevices.lo: operation not permitted (EPERM)"
     assert_output "CAP_NET_ADMIN"
     edit_config "$B" '.linux.netDevices = {"bryo-no-such": {name: "eth0"}}'
-    run bryo create -b "$B" "$ID"
+    run --separate-stderr bryo create -b "$B" "$ID"
     assert_status 1
     assert_output "linux.netDevices.bryo-no-such: find the interface: no such device (ENODEV)"
 }
