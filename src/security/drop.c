@@ -51,8 +51,8 @@ static int become_user(const struct drop_plan *plan, struct error *err)
 
     if (r == 0)
         r = credentials_set_gid(user->gid, err);
-    if (r == 0 && user->umask.set)
-        umask((mode_t)(user->umask.value & 0777));
+    if (r == 0)
+        umask(user->umask.set ? (mode_t)(user->umask.value & 0777) : SECURITY_DEFAULT_UMASK);
     if (r == 0 && leaves_root)
         r = set_keepcaps(1, err);
     /* Point of no return. */

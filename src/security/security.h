@@ -77,6 +77,9 @@ struct drop_plan {
     size_t n_groups;
 };
 
+/* As runc and crun have it: what a container writes does not depend on the shell of who started it. */
+#define SECURITY_DEFAULT_UMASK 0022
+
 /* Gives up rights, in one order, with the point of no return marked: bounding set, groups, gid, umask, uid,
  * capability sets built from empty (inheritable is empty unless asked for: CVE-2022-27650), ambient,
  * no_new_privs, the seccomp filter. Nothing but execve may follow, and no system call of ours comes behind
@@ -86,7 +89,7 @@ struct drop_plan {
  * does not hold (bounding, permitted) is an error that names it, -EPERM. Without noNewPrivileges the kernel
  * takes a filter only from a process with CAP_SYS_ADMIN in its user namespace: the permitted and effective
  * sets then keep that one until execve, which computes both anew from the bounding, inheritable and ambient
- * sets (capabilities(7)). umask: without process.user.umask the caller's stays. */
+ * sets (capabilities(7)). umask: without process.user.umask it is SECURITY_DEFAULT_UMASK. */
 int security_drop(const struct drop_plan *plan, struct error *err);
 
 /* Finds the program of args[0] as execvp would, in the root that the caller sees: a name with a slash is

@@ -137,7 +137,7 @@ static void no_capabilities(void **state)
     assert_caps(status, 0, 0, 0, 0, 0);
     assert_int_equal(field(status, "NoNewPrivs"), 0);
     assert_line(status, "\nUid:\t0\t0\t0\t0\n");
-    assert_line(status, "\nUmask:\t0027\n");
+    assert_line(status, "\nUmask:\t0022\n");
 }
 
 /* CVE-2022-27650: nothing is inheritable unless asked for. */
