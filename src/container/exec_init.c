@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/syscalls.h"
+#include "container/annotations.h"
 #include "container/exec_internal.h"
 #include "container/init_setup.h"
 #include "container/seccomp_agent.h"
@@ -146,6 +147,7 @@ static int exec_program(struct exec_init *in, struct error *err)
     struct drop_plan plan = {.process = x->config->process,
                              .filter = x->has_filter ? &x->filter : NULL,
                              .agent_fd = x->agent_fd,
+                             .keep_groups = annotations_keep_groups(x->config),
                              .setgroups_denied = x->setgroups_denied};
     int r;
 

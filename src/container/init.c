@@ -310,6 +310,7 @@ static int exec_program(struct init *in, struct error *err)
                              .filter = filter_of_init(c),
                              .agent_fd = c->agent_fd,
                              .setgroups_denied = c->setgroups_denied,
+                             .keep_groups = c->keep_groups,
                              .die_with_parent = c->opts->die_with_runtime};
     int r = 0;
 

@@ -38,6 +38,7 @@ struct container {
     bool joins;                /* any of join_ns */
     bool foreign;              /* shares a user or pid namespace with processes that are not ours to trust */
     bool userns;               /* init will be in a user namespace that is not the initial one */
+    bool keep_groups;          /* the caller's supplementary groups stay (annotations.h) */
     bool setgroups_denied;     /* there setgroups(2) is forbidden */
     bool cgroup_unified;       /* the host's /sys/fs/cgroup is cgroup2 alone */
     struct idmap map;          /* of a new user namespace */

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "container/annotations.h"
 #include "container/filter.h"
 #include "container/inherited.h"
 #include "container/internal.h"
@@ -259,6 +260,9 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
         r = rootfs_check(c->config, c->rootfs_path, err);
     if (r == 0)
         r = filter_plan(c, err);
+    if (r == 0)
+        r = annotations_check(c->config, c->rt->log, err);
+    c->keep_groups = r == 0 && annotations_keep_groups(c->config);
     c->cgroup_unified = cgroup_is_unified();
     return r;
 }

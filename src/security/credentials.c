@@ -34,14 +34,17 @@ static int explain_groups(int code, const uint32_t *groups, size_t n, struct err
 int credentials_set_groups(const struct drop_plan *plan, struct error *err)
 {
     const struct oci_u32_list *listed = &plan->process->user.additional_gids;
-    const uint32_t *groups = plan->groups ? plan->groups : listed->items;
-    size_t n = plan->groups ? plan->n_groups : listed->count;
+    const uint32_t *groups = listed->items;
+    size_t n = listed->count;
 
     _Static_assert(sizeof(gid_t) == sizeof(uint32_t), "lists of gids are given to the kernel as they are");
+    /* Not set anew: those that the user namespace does not map have no name that setgroups would take. */
+    if (plan->keep_groups)
+        return 0;
     if (plan->setgroups_denied) {
         /* The caller's groups stay: the kernel lets nobody drop them either, since a group may also forbid.
          */
-        if (plan->groups || n == 0)
+        if (n == 0)
             return 0;
         error_set(
             err, EPERM,

@@ -72,9 +72,8 @@ struct drop_plan {
     int agent_fd;                        /* connected socket of the seccomp agent, -EBADF: none */
     const char *agent_message;           /* what goes with the listener (container process state), or NULL */
     bool setgroups_denied;               /* the user namespace forbids setgroups(2) */
-    bool die_with_parent;   /* set PR_SET_PDEATHSIG to SIGKILL once more: changing ids clears it */
-    const uint32_t *groups; /* the caller's groups, kept instead of additionalGids; NULL: not kept */
-    size_t n_groups;
+    bool die_with_parent; /* set PR_SET_PDEATHSIG to SIGKILL once more: changing ids clears it */
+    bool keep_groups;     /* the caller's supplementary groups stay, and additionalGids do not count */
 };
 
 /* As runc and crun have it: what a container writes does not depend on the shell of who started it. */

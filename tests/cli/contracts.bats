@@ -184,3 +184,33 @@ assert_failed_with() {
     assert_status 0
     assert_equal "$output" 0077
 }
+
+@test "podman: run.oci.keep_original_groups keeps the groups of the caller, in exec too" {
+    local groups
+    groups=$(awk '/^Groups:/ { print NF - 1 }' /proc/self/status)
+    count='/^Groups:/ { print NF - 1 }'
+    edit_config "$B" '.process.user.additionalGids = [] | .annotations = {"run.oci.keep_original_groups": "1\n"}'
+    set_args "$B" awk "$count" /proc/self/status
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "$output" "$groups"
+    set_args "$B" sleep 100
+    run bryo run -d -b "$B" "$ID"
+    assert_status 0
+    run bryo exec "$ID" awk "$count" /proc/self/status
+    assert_equal "$output" "$groups"
+    edit_config "$B" '.annotations = {"run.oci.keep_original_groups": "yes"}'
+    run bryo run -b "$B" "$ID.2"
+    assert_failed_with 'annotations["run.oci.keep_original_groups"]: expected "0" or "1", found "yes"'
+}
+
+@test "annotations of crun: a handler is refused, what has no effect is warned about" {
+    edit_config "$B" '.annotations = {"run.oci.handler": "krun"}'
+    run bryo run -b "$B" "$ID"
+    assert_failed_with 'annotations["run.oci.handler"]: "krun"'
+    edit_config "$B" '.annotations = {"run.oci.systemd.subgroup": "x", "org.opencontainers.image.title": "y"}'
+    run bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_output 'annotations["run.oci.systemd.subgroup"] has no effect'
+    refute_output image.title
+}

@@ -347,11 +347,13 @@ static void kept_groups(const void *arg)
 {
     const gid_t before[] = {3, 9};
     struct oci_process process = {0};
-    struct drop_plan plan = {.process = &process, .agent_fd = -EBADF, .groups = before, .n_groups = 2};
+    struct drop_plan plan = {.process = &process, .agent_fd = -EBADF, .keep_groups = true};
     struct error err = ERROR_INIT;
     gid_t now[4];
 
     (void)arg;
+    process.user.additional_gids.items = (uint32_t[]){5};
+    process.user.additional_gids.count = 1;
     CHECK(setgroups(2, before) == 0);
     CHECK(security_drop(&plan, &err) == 0);
     CHECK(getgroups(4, now) == 2 && now[0] == 3 && now[1] == 9);
