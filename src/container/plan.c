@@ -151,7 +151,8 @@ static int plan_id_map(struct container *c, struct error *err)
         r = idmap_from_config(&c->map, &l->uid_mappings, &l->gid_mappings, err);
     else
         r = idmap_default(&c->map, &why, err);
-    c->setgroups_denied = c->map.deny_setgroups;
+    /* A namespace that forbids it passes that on to those made in it. */
+    c->setgroups_denied = c->map.deny_setgroups || userns_denies_setgroups();
     if (r == 0 && why.text)
         log_warn_error(c->rt->log, &why);
     return r;

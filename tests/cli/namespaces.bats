@@ -167,3 +167,12 @@ without_ns() {
     assert_output "--rootless=false: a container without a user namespace needs root"
     assert_output "hint: leave --rootless out"
 }
+
+@test "as uid 0 of a user namespace that forbids setgroups" {
+    skip_if_root
+    set_args "$B" /bin/sh -c 'id -u; cat /proc/self/setgroups'
+    run unshare --user --map-root-user "$BRYO" --root "$BRYO_ROOT" run -b "$B" "$ID"
+    assert_status 0
+    assert_output 0
+    assert_output deny
+}
