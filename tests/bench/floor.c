@@ -62,7 +62,7 @@ static void read_range(const char *path, char start[16], char count[16])
             fclose(f);
             return;
         }
-    fprintf(stderr, "floor: %s has no range for the caller; use --single\n", path);
+    fprintf(stderr, "floor: %s has no range for the caller (uid, or name in $USER); use --single\n", path);
     exit(1);
 }
 
@@ -181,6 +181,8 @@ int main(int argc, char **argv)
     check(child, "clone3");
     if (child == 0) {
         char byte;
+        if (!single)
+            close(go[1]); /* or a parent that fails would leave us waiting for ourselves */
         if (single)
             map_single(uid, gid);
         else if (read(go[0], &byte, 1) != 1)
