@@ -15,7 +15,7 @@ without_ns() {
 
 @test "every namespace asked for is another than the caller's" {
     set_args "$B" /bin/sh -c 'for n in mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     local n i=0
     for n in mnt pid net ipc uts cgroup; do
@@ -29,7 +29,7 @@ without_ns() {
     without_ns uts
     edit_config "$B" 'del(.hostname) | del(.mounts[] | select(.type == "mqueue"))'
     set_args "$B" /bin/sh -c 'readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     assert_equal "$output" "$(readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts)"
 }
@@ -37,8 +37,9 @@ without_ns() {
 @test "an ordinary user gets a user namespace also where config.json names none" {
     skip_if_root
     without_ns user
+    default_maps "$B"
     set_args "$B" /bin/sh -c 'id -u; readlink /proc/self/ns/user'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     assert_equal "${lines[0]}" 0
     [ "${lines[1]}" != "$(readlink /proc/self/ns/user)" ]
@@ -47,7 +48,7 @@ without_ns() {
 @test "the program is pid 1, has its host name, and lo is up" {
     edit_config "$B" '.hostname = "moss"'
     set_args "$B" /bin/sh -c 'echo $$; hostname; cat /sys/class/net/lo/flags'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     assert_equal "${lines[0]}" 1
     assert_equal "${lines[1]}" moss
@@ -73,7 +74,7 @@ without_ns() {
     cp -r "$B" "$TMP/second"
     edit_config "$TMP/second" "del(.hostname) | .linux.namespaces |= map(if .type == \"mount\" then . else .path = \"/proc/$pid/ns/\" + ({\"network\": \"net\"}[.type] // .type) end)"
     set_args "$TMP/second" /bin/sh -c 'for n in user pid net ipc uts; do readlink /proc/self/ns/$n; done; ls /proc/1/root >/dev/null && echo sees pid 1'
-    run bryo run -b "$TMP/second" "$ID-2"
+    run --separate-stderr bryo run -b "$TMP/second" "$ID-2"
     assert_status 0
     local n i=0
     for n in user pid net ipc uts; do
@@ -103,7 +104,7 @@ without_ns() {
     [ -e /proc/self/ns/time ] || skip "this kernel has no time namespaces"
     edit_config "$B" '.linux.namespaces += [{"type": "time"}] | .linux.timeOffsets = {"boottime": {"secs": 1000000}, "monotonic": {"secs": 500000, "nanosecs": 1}}'
     set_args "$B" /bin/sh -c 'cut -d. -f1 /proc/uptime; cat /proc/self/timens_offsets'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_status 0
     [ "${lines[0]}" -ge 1000000 ]
     [[ ${lines[1]} =~ ^monotonic\ +500000\ +1$ ]]
@@ -162,6 +163,7 @@ without_ns() {
     run bryo --rootless=false run -b "$B" "$ID"
     assert_status 0
     without_ns user
+    default_maps "$B"
     run bryo --rootless=false run -b "$B" "$ID"
     assert_status 1
     assert_output "--rootless=false: a container without a user namespace needs root"
@@ -170,6 +172,7 @@ without_ns() {
 
 @test "as uid 0 of a user namespace that forbids setgroups" {
     skip_if_root
+    default_maps "$B"
     set_args "$B" /bin/sh -c 'id -u; cat /proc/self/setgroups'
     run unshare --user --map-root-user "$BRYO" --root "$BRYO_ROOT" run -b "$B" "$ID"
     assert_status 0
