@@ -136,6 +136,6 @@ setup() {
 
 @test "GHSA-g54h-m393-cpwq: no devices but those asked for" {
     set_args "$B" /bin/sh -c 'ls /dev; mknod /x c 1 1 2>&1 && cat /x | head -c 1'
-    run bryo run -b "$B" "$ID"
+    run --separate-stderr bryo run -b "$B" "$ID"
     assert_equal "$(grep -vE '^(console|core|fd|full|mqueue|null|ptmx|pts|random|shm|stderr|stdin|stdout|tty|urandom|zero|mknod:.*)$' <<<"$output")" ""
 }
