@@ -21,11 +21,16 @@
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
+/* Those that would end us. One that the caller ignores (nohup, a shell's background job) is left alone: the
+ * kernel keeps a blocked signal even if it is ignored, so blocking would bring it back. */
 static void ending_signals(sigset_t *set)
 {
     sigemptyset(set);
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-        sigaddset(set, signals[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        struct sigaction action;
+        if (sigaction(signals[i], NULL, &action) < 0 || action.sa_handler != SIG_IGN)
+            sigaddset(set, signals[i]);
+    }
 }
 
 void sandbox_block_signals(sigset_t *old)
