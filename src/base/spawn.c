@@ -127,12 +127,10 @@ IN_CHILD static _Noreturn void stop(struct child *c, const char *doing)
 IN_CHILD static int child_main(void *arg)
 {
     struct child *c = arg;
-    struct sigaction standard = {.sa_handler = SIG_DFL};
     sigset_t none;
 
     for (int sig = 1; sig < _NSIG && !c->spawn->brief; sig++)
-        (void)sigaction(sig, &standard,
-                        NULL); /* fails for KILL, STOP and libc's own two: they need nothing */
+        (void)sys_signal_default(sig); /* fails for KILL and STOP: they need nothing */
     if (c->spawn->timeout_ms > 0 && setpgid(0, 0) < 0)
         stop(c, "setpgid");
     if (c->spawn->cwd_fd >= 0 && fchdir(c->spawn->cwd_fd) < 0)

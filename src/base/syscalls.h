@@ -168,3 +168,13 @@ static inline int sys_set_mempolicy(int mode, const unsigned long *nodes, unsign
 {
     return (int)syscall(SYS_set_mempolicy, mode, nodes, max);
 }
+
+/* The default action for @sig, also for the two signals that libc keeps to itself and that a caller may have
+ * ignored all the same (32 and 33; its sigaction refuses them). Zeros are SIG_DFL, no flags and an empty mask
+ * on every architecture. */
+static inline int sys_signal_default(int sig)
+{
+    const unsigned char action[64] = {0};
+
+    return (int)syscall(SYS_rt_sigaction, sig, action, NULL, (size_t)(_NSIG / 8));
+}

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/syscalls.h"
 
 #define PASSWD_MAX (1 << 20)
 
@@ -24,7 +25,7 @@ void setup_signals(void)
 
     for (int sig = 1; sig < NSIG; sig++)
         if (sig != SIGKILL && sig != SIGSTOP)
-            signal(sig, SIG_DFL);
+            (void)sys_signal_default(sig);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

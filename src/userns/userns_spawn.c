@@ -70,11 +70,10 @@ static void die_with_parent(const struct request *q)
 /* Only what an executed program would inherit matters. */
 static void reset_signals(void)
 {
-    struct sigaction standard = {.sa_handler = SIG_DFL};
     sigset_t none;
 
     for (int sig = 1; sig < _NSIG; sig++)
-        (void)sigaction(sig, &standard, NULL);
+        (void)sys_signal_default(sig);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

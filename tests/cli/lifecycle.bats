@@ -419,3 +419,20 @@ three"
     assert_output "create the container's namespaces: no space left on device"
     assert_output "/proc/sys/user/max_*_namespaces"
 }
+
+@test "signals that the caller ignores are not ignored by the program, libc's own two neither" {
+    skip_without python3
+    set_args "$B" grep SigIgn /proc/self/status
+    cat >"$TMP/ignore.py" <<'PY'
+import ctypes, os, platform, sys
+class Action(ctypes.Structure):
+    _fields_ = [("handler", ctypes.c_void_p), ("flags", ctypes.c_ulong), ("restorer", ctypes.c_void_p), ("mask", ctypes.c_ulong)]
+if platform.machine() == "x86_64":
+    for sig in (1, 2, 10, 32, 33, 34):
+        ctypes.CDLL(None).syscall(13, sig, ctypes.byref(Action(1, 0, None, 0)), None, 8)
+os.execv(sys.argv[1], sys.argv[1:])
+PY
+    run python3 "$TMP/ignore.py" "$BRYO" --root "$BRYO_ROOT" run -b "$B" "$ID"
+    assert_status 0
+    assert_output "SigIgn:	0000000000000000"
+}
