@@ -38,7 +38,8 @@ run_as() { # BUILD NAME CMD…
     local EXTRA_ENV=(BRYO="$WORK/$build/bryo" BATS_TEST_TIMEOUT=120 UNIT_TIMEOUT=300)
     shift 2
     if [ "$build" = build-asan ]; then
-        EXTRA_ENV+=(ASAN_OPTIONS="detect_leaks=1:exitcode=99:log_path=$WORK/asan/report"
+        # Leaks are looked for by default; the confined bryo-image turns that off for itself, since it can't see /proc.
+        EXTRA_ENV+=(ASAN_OPTIONS="exitcode=99:log_path=$WORK/asan/report"
             UBSAN_OPTIONS=print_stacktrace=1)
     fi
     if [ "$name" = root ]; then
@@ -193,9 +194,7 @@ suite_asan() {
     install -d -m 1777 "$WORK/asan"
     unit_as build-asan "$TEST_USER" || status=$?
     bats_as build-asan "$TEST_USER" cli || status=$?
-    if compgen -G "$WORK/src/tests/image/*.bats" >/dev/null; then
-        bats_as build-asan "$TEST_USER" image || status=$?
-    fi
+    bats_as build-asan "$TEST_USER" image || status=$?
     if [ -n "$(ls -A "$WORK/asan")" ]; then
         echo "not ok - no report of a sanitizer"
         head -n 60 "$WORK"/asan/* | sed 's/^/# /'
