@@ -149,16 +149,14 @@ static int plan(struct exec *x, struct error *err)
         r = check_terminal(x, err);
     if (r == 0)
         r = inherited_fds(x->opts->preserve_fds, x->config->process->env, &x->env, &x->keep_fds, err);
-    if (r == 0 && x->config->process->capabilities)
-        r = security_check_capabilities(x->config->process->capabilities, err);
     if (r == 0)
         r = security_check_placement(x->config->process, x->config->linux_.memory_policy, err);
     if (r == 0)
         r = security_check_labels(x->config->process, NULL, err);
     if (r == 0)
         r = find_namespaces(x, err);
-    if (r == 0 && x->config->process->capabilities && !(x->ns_flags & CLONE_NEWUSER))
-        container_limit_capabilities(x->rt->log, x->config->process->capabilities);
+    if (r == 0 && x->config->process->capabilities)
+        container_fit_capabilities(x->rt->log, x->config->process->capabilities, x->ns_flags & CLONE_NEWUSER);
     seccomp = x->config ? x->config->linux_.seccomp : NULL;
     if (r == 0 && seccomp) {
         r = seccomp_compile(seccomp, &x->filter, NULL, err);

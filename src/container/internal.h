@@ -87,6 +87,6 @@ int container_destroy(const struct runtime *rt, struct statedir *dir, const stru
 /* Kills a process by pidfd and waits (10 s at most) until it is gone. Returns 0 or -errno with text. */
 int container_kill_wait(int pidfd, struct error *err);
 
-/* For a process that stays in the caller's user namespace: takes out of @caps what nobody can grant, and
- * warns of it. */
-void container_limit_capabilities(const struct log *log, struct oci_capabilities *caps);
+/* Takes out of @caps what nobody can grant, and warns of it; @new_userns: the process gets all capabilities
+ * of another user namespace than the caller's. */
+void container_fit_capabilities(const struct log *log, struct oci_capabilities *caps, bool new_userns);

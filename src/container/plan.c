@@ -175,10 +175,29 @@ static int check_terminal(const struct container *c, struct error *err)
     return 0;
 }
 
-void container_limit_capabilities(const struct log *log, struct oci_capabilities *caps)
+static void warn_dropped(void *data, const char *set, const char *within, uint64_t which)
 {
-    uint64_t missing = security_limit_capabilities(caps);
+    _cleanup_strbuf_ struct strbuf names = {0};
+    const struct log *const *log = data;
+    _cleanup_free_ char *text = NULL;
 
+    for (int cap = 0; cap < 64; cap++)
+        if (which >> cap & 1) {
+            const char *name = name_of(oci_capability_names, cap);
+            strbuf_addf(&names, "%s%s", names.len ? ", " : "", name ? name : "one without a name");
+        }
+    text = strbuf_take(&names);
+    log_warn(*log, "process.capabilities.%s: %s cannot be granted: not in process.capabilities.%s", set,
+             text ? text : "some", within);
+}
+
+void container_fit_capabilities(const struct log *log, struct oci_capabilities *caps, bool new_userns)
+{
+    uint64_t missing;
+
+    security_reconcile_capabilities(caps, warn_dropped, &log);
+    /* In a user namespace of its own, or another's, the process has them all. */
+    missing = new_userns ? 0 : security_limit_capabilities(caps);
     for (int cap = 0; cap < 64; cap++)
         if (missing >> cap & 1)
             log_warn(log, "process.capabilities: %s cannot be granted: the caller's bounding set lacks it",
@@ -196,13 +215,10 @@ static int check_process(const struct container *c, struct error *err)
         return r;
     STRV_FOREACH (name, p->capabilities ? p->capabilities->unknown : NULL)
         log_warn(c->rt->log, "process.capabilities: this kernel does not know %s; it is not granted", *name);
-    if (!p->capabilities)
-        return 0;
-    r = security_check_capabilities(p->capabilities, err);
-    /* In a user namespace of its own, or another's, the process has them all. */
-    if (r == 0 && !c->new_ns[OCI_NS_USER] && c->join_ns[OCI_NS_USER] < 0)
-        container_limit_capabilities(c->rt->log, p->capabilities);
-    return r;
+    if (p->capabilities)
+        container_fit_capabilities(c->rt->log, p->capabilities,
+                                   c->new_ns[OCI_NS_USER] || c->join_ns[OCI_NS_USER] >= 0);
+    return 0;
 }
 
 static bool cgroup_is_unified(void)

@@ -171,6 +171,27 @@ int caps_apply_ambient(const struct cap_sets *sets, struct error *err)
     return 0;
 }
 
+void security_reconcile_capabilities(struct oci_capabilities *caps, capability_sink *dropped, void *data)
+{
+    const struct {
+        const char *name, *within;
+        struct opt_u64 *set;
+        const struct opt_u64 *outer;
+    } rules[] = {
+        {"inheritable", "bounding", &caps->inheritable, &caps->bounding},
+        {"effective", "permitted", &caps->effective, &caps->permitted},
+        {"ambient", "permitted", &caps->ambient, &caps->permitted},
+        {"ambient", "inheritable", &caps->ambient, &caps->inheritable}, /* behind that of inheritable */
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+        uint64_t which = rules[i].set->value & ~rules[i].outer->value;
+        rules[i].set->value &= ~which;
+        if (which)
+            dropped(data, rules[i].name, rules[i].within, which);
+    }
+}
+
 uint64_t security_limit_capabilities(struct oci_capabilities *caps)
 {
     struct opt_u64 *sets[] = {&caps->bounding, &caps->permitted, &caps->effective, &caps->inheritable,

@@ -55,10 +55,17 @@ int security_set_labels(int proc_fd, const struct oci_process *process, struct e
  * (kernel.keys.maxkeys). */
 int security_new_session_keyring(const char *id, bool unprivileged, bool *skipped, struct error *err);
 
-/* Checks a process's capabilities outside, before anything exists: effective must be within permitted,
- * ambient within permitted and inheritable, inheritable within bounding (what the kernel demands). NULL
- * (absent) is fine. Errors name the capability and the set, -EINVAL. */
+/* Are a process's sets such as the kernel grants them: effective within permitted, ambient within permitted
+ * and inheritable, inheritable within bounding? A set that is absent is empty; NULL (absent) is fine. Errors
+ * name the capability and the set, -EINVAL. */
 int security_check_capabilities(const struct oci_capabilities *caps, struct error *err);
+
+/* Outside, before anything exists: takes out of the sets what that check would refuse, and tells @dropped
+ * which capabilities (bit N is number N) went from @set because they are not in @within. Such a capability is
+ * warned about and is no error (config.md#linux-process); buildah asks for ambient ones without inheritable
+ * ones in each of its steps. */
+typedef void capability_sink(void *data, const char *set, const char *within, uint64_t which);
+void security_reconcile_capabilities(struct oci_capabilities *caps, capability_sink *dropped, void *data);
 
 /* Outside, for a process that stays in the caller's user namespace: takes out of all sets what the caller's
  * bounding set lacks, since nothing can grant it (config.md#linux-process: such a capability is warned about

@@ -189,3 +189,13 @@ $cpu"
     assert_status 1
     assert_output "linux.netDevices.bryo-no-such: find the interface: no such device (ENODEV)"
 }
+
+@test "capabilities that the kernel grants to nobody are left out with a warning, as buildah needs it" {
+    edit_config "$B" '.process.capabilities = {"bounding": ["CAP_KILL", "CAP_CHOWN"], "permitted": ["CAP_KILL", "CAP_CHOWN"],
+        "effective": ["CAP_KILL", "CAP_CHOWN"], "inheritable": ["CAP_CHOWN"], "ambient": ["CAP_KILL", "CAP_CHOWN"]}'
+    set_args "$B" /bin/grep -E 'Cap(Eff|Inh|Amb)' /proc/self/status
+    run --separate-stderr bryo run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "$stderr" 'bryo: warning: process.capabilities.ambient: CAP_KILL cannot be granted: not in process.capabilities.inheritable'
+    assert_equal "${output//[[:space:]]/ }" "CapInh: 0000000000000001 CapEff: 0000000000000021 CapAmb: 0000000000000001"
+}
