@@ -190,9 +190,9 @@ static int run_runtime_hooks(struct container *c, struct error *err)
     if (r == 0)
         r = net_devices_move(devices, c->init_pid, err);
     if (r == 0)
-        r = hooks_run(&h->prestart, "prestart", c->state, "creating", err);
+        r = hooks_run(&h->prestart, "prestart", c->state, "created", err);
     if (r == 0)
-        r = hooks_run(&h->create_runtime, "createRuntime", c->state, "creating", err);
+        r = hooks_run(&h->create_runtime, "createRuntime", c->state, "created", err);
     return r < 0 ? r : channel_send(&c->channel, STEP_HOOKS_DONE, 0, NULL, -1, err);
 }
 
