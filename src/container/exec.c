@@ -108,7 +108,8 @@ static int find_namespaces(struct exec *x, struct error *err)
         if (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev)
             x->ns_flags |= (int)oci_namespace_flag(type);
     }
-    if (!(x->ns_flags & CLONE_NEWNS)) {
+    /* Its root is that of its mount namespace, unless the namespace is one that it shares. */
+    if (!oci_config_new_namespace(x->config, OCI_NS_MOUNT)) {
         snprintf(path, sizeof path, "/proc/%d/root", (int)x->state->pid);
         x->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (x->root_fd < 0)
@@ -152,7 +153,7 @@ static int plan(struct exec *x, struct error *err)
     if (r == 0)
         r = security_check_placement(x->config->process, x->config->linux_.memory_policy, err);
     if (r == 0)
-        r = security_check_labels(x->config->process, NULL, err);
+        r = security_check_labels(x->config->process, err);
     if (r == 0)
         r = find_namespaces(x, err);
     if (r == 0 && x->config->process->capabilities)

@@ -164,9 +164,16 @@ static int prepare_root(struct init *in, struct error *err)
     r->warn = (struct rootfs_warn){warn_through_channel, in};
     if (has_own_root(c))
         return rootfs_prepare(r, err);
-    if (c->join_ns[OCI_NS_MOUNT] >= 0)
-        return namespace_join(c->join_ns[OCI_NS_MOUNT], OCI_NS_MOUNT, mount_ns ? mount_ns->path : "", err);
-    return 0;
+    if (c->join_ns[OCI_NS_MOUNT] >= 0) {
+        int ret = namespace_join(c->join_ns[OCI_NS_MOUNT], OCI_NS_MOUNT, mount_ns ? mount_ns->path : "", err);
+        if (ret < 0)
+            return ret;
+        /* Joining leads to its "/"; relative sources of mounts start at the bundle, there too. */
+        if (c->config->mounts.count && chdir(c->bundle) < 0)
+            return error_sys(err, errno, "enter the bundle \"%s\" in the mount namespace that is joined",
+                             c->bundle);
+    }
+    return rootfs_prepare_borrowed(r, err);
 }
 
 static int open_terminal(struct init *in, struct error *err)
@@ -221,7 +228,7 @@ static int run_create_hooks(struct init *in, struct error *err)
             r = channel_expect(&in->channel, STEP_HOOKS_DONE, NULL, err);
     }
     if (r == 0)
-        r = hooks_run(&h->create_container, "createContainer", in->c->state, "creating", err);
+        r = hooks_run(&h->create_container, "createContainer", in->c->state, "created", err);
     return r;
 }
 
@@ -231,7 +238,7 @@ static int enter_root(struct init *in, struct error *err)
 
     in->entered = true;
     if (!has_own_root(in->c))
-        return rootfs_enter_chroot(&in->rootfs, err);
+        return rootfs_enter_borrowed(&in->rootfs, err);
     r = rootfs_enter(&in->rootfs, err);
     return r < 0 ? r : rootfs_finish(&in->rootfs, err);
 }

@@ -204,13 +204,26 @@ void container_fit_capabilities(const struct log *log, struct oci_capabilities *
                      name_of(oci_capability_names, cap) ? name_of(oci_capability_names, cap) : "one");
 }
 
+/* A label of files confines nobody: it lets those in whom SELinux confines. Without SELinux it would have no
+ * effect, and no file system takes it. */
+static void check_mount_label(const struct container *c)
+{
+    char **label = &c->config->linux_.mount_label;
+
+    if (str_empty(*label) || security_has_selinux())
+        return;
+    log_warn(c->rt->log, "linux.mountLabel is left out: SELinux is not enabled on this machine");
+    free(*label);
+    *label = NULL;
+}
+
 static int check_process(const struct container *c, struct error *err)
 {
     const struct oci_process *p = c->config->process;
     int r = security_check_placement(p, c->config->linux_.memory_policy, err);
 
     if (r == 0)
-        r = security_check_labels(p, c->config->linux_.mount_label, err);
+        r = security_check_labels(p, err);
     if (r < 0 || !p)
         return r;
     STRV_FOREACH (name, p->capabilities ? p->capabilities->unknown : NULL)
@@ -272,9 +285,13 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
     if (r == 0)
         r = check_process(c, err);
     if (r == 0)
+        check_mount_label(c);
+    if (r == 0)
         r = net_devices_check(&c->config->linux_.net_devices, err);
     if (r == 0)
         r = rootfs_check(c->config, c->rootfs_path, err);
+    if (r == 0 && !c->new_ns[OCI_NS_MOUNT])
+        r = rootfs_check_borrowed(c->config, c->new_ns[OCI_NS_USER], err);
     if (r == 0)
         r = filter_plan(c, err);
     if (r == 0)

@@ -86,6 +86,11 @@ static int check_plan(const struct mount_plan *plan, struct error *err)
         if (refused[i].asked)
             return error_set(err, ENOTSUP, "option \"%s\": not possible in a container that runs",
                              refused[i].name);
+    if (plan->bind && plan->data) {
+        _cleanup_free_ char *shown = str_quote(plan->data[0], 64);
+        return shown ? error_set(err, EINVAL, "option \"%s\" has no effect on a bind mount", shown)
+                     : error_oom(err);
+    }
     if (!plan->bind && newfs_needs_mount2(&fs))
         return error_set(
             err, ENOTSUP,

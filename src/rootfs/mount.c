@@ -178,6 +178,11 @@ static int mount_bind(struct mounting *m, struct error *err)
 {
     int r = mounting_open_source(m, err);
 
+    STRV_FOREACH (word, m->plan->data) {
+        _cleanup_free_ char *shown = str_quote(*word, 64);
+        rootfs_warning(m->r, "mounts[%zu].options: \"%s\" has no effect on a bind mount", m->index,
+                       shown ? shown : "");
+    }
     if (r == 0)
         r = mounting_open_destination(m, err);
     if (r < 0)

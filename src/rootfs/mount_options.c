@@ -188,14 +188,15 @@ static void apply(struct mount_plan *plan, const struct option *o)
     }
 }
 
-/* A word the table does not know: a note, something for the file system, or (bind mounts have none) an error.
- */
+/* A word the table does not know: a note, something for the file system, or an error. A bind mount has no
+ * file system to make, and mount(2) ignores what is meant for one: "size=64k" can't be mistaken for anything
+ * else and is kept to be warned of, any other word may be a misspelt "ro". */
 static int unknown_option(struct mount_plan *plan, bool bind, const char *where, const char *word,
                           struct error *err)
 {
     if (str_starts(word, "x-") || str_starts(word, "comment="))
         return 0;
-    if (bind || str_starts(word, "X-")) {
+    if ((bind && !strchr(word, '=')) || str_starts(word, "X-")) {
         _cleanup_free_ char *quoted = str_quote(word, 64);
         int r = error_set(err, EINVAL, "%s: unknown mount option \"%s\"", where, quoted ? quoted : "");
         if (bind)

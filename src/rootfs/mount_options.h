@@ -26,12 +26,14 @@ struct mount_plan {
     bool tmpcopyup;
     bool copy_symlink; /* a source that is a symbolic link is copied as one */
     bool src_nofollow, dest_nofollow;
-    char **data; /* options for the file system: "size=64k" or "userxattr"; owned */
+    char **data; /* options for the file system: "size=64k" or "userxattr"; of a bind mount: those that have
+                  * no effect; owned */
 };
 
 /* Gives @mount's options their meaning. @index: its place in mounts[], for messages
  * (`mounts[3].options[1]: …`). Unknown options go to the file system for non-bind mounts and are errors for
- * bind mounts; "x-…" and "comment=…" are notes for other programs (mount(8)) and mean nothing. What has no
+ * bind mounts, unless they have the form name=value; "x-…" and "comment=…" are notes for other programs
+ * (mount(8)) and mean nothing. What has no
  * effect on a bind mount (sync, dirsync, lazytime, mand, iversion) is refused there. Returns 0, -EINVAL or
  * -ENOMEM. */
 int mount_plan_parse(const struct oci_mount *mount, size_t index, struct mount_plan *plan, struct error *err);

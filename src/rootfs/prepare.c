@@ -140,4 +140,5 @@ void rootfs_close(struct rootfs *r)
     fd_close(&r->root_fd);
     fd_close(&r->proc_fd);
     fd_close(&r->null_fd);
+    fd_close(&r->home_ns);
 }

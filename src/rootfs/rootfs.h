@@ -43,9 +43,11 @@ struct rootfs {
     int proc_fd;    /* procfs checked to be one, O_PATH; set by rootfs_prepare: the container's own, else a
                        private    one, else the host's */
     int null_fd;    /* the container's null device (char 1:3, checked), O_PATH: the source of masks */
+    int home_ns;    /* the mount namespace to return to where the container has none of its own */
     bool dev_bound; /* /dev is a bind mount: no devices and links are made in it */
 };
-#define ROOTFS_INIT ((struct rootfs){.root_fd = -EBADF, .proc_fd = -EBADF, .null_fd = -EBADF})
+#define ROOTFS_INIT \
+    ((struct rootfs){.root_fd = -EBADF, .proc_fd = -EBADF, .null_fd = -EBADF, .home_ns = -EBADF})
 
 /* Outside: opens (and idmaps) the sources that need the runtime's rights. @fds has room for one descriptor
  * for each of config->mounts; entries without need are set to -EBADF. The caller closes them, also after a
@@ -72,14 +74,16 @@ int rootfs_finish(struct rootfs *r, struct error *err);
 
 void rootfs_close(struct rootfs *r);
 
-/* For a config without a new mount namespace: refuses what would change the host's mounts (mounts,
- * maskedPaths, devices …, by name), then enters root.path by chroot. r->proc_fd is set as by rootfs_prepare.
- */
-int rootfs_enter_chroot(struct rootfs *r, struct error *err);
+/* The same for a container without a new mount namespace (borrowed.c): _check refuses, outside and early,
+ * what can't be had so (-EINVAL; @new_userns: init will be in a new user namespace); _prepare stands for
+ * rootfs_prepare, _enter for rootfs_enter and rootfs_finish. Nothing appears in the namespace that init is
+ * in. */
+int rootfs_check_borrowed(const struct oci_config *config, bool new_userns, struct error *err);
+int rootfs_prepare_borrowed(struct rootfs *r, struct error *err);
+int rootfs_enter_borrowed(struct rootfs *r, struct error *err);
 
 /* Checks that can be made outside and early: root.path exists and is a directory (hint: which component lacks
- * search permission), mount options parse, sysctls and paths make sense, what needs a mount namespace has
- * one. No side effects. */
+ * search permission), mount options parse, sysctls and paths make sense. No side effects. */
 int rootfs_check(const struct oci_config *config, const char *path, struct error *err);
 
 /* Is `key` a sysctl that belongs to a namespace the container has of its own? Otherwise an error that names

@@ -32,7 +32,7 @@ static bool apparmor_enabled(void)
            text[0] == 'Y';
 }
 
-static bool selinux_enabled(void)
+bool security_has_selinux(void)
 {
     struct statfs fs;
 
@@ -54,17 +54,16 @@ static bool is_unconfined(const char *profile)
     return strcmp(profile, "unconfined") == 0;
 }
 
-int security_check_labels(const struct oci_process *process, const char *mount_label, struct error *err)
+int security_check_labels(const struct oci_process *process, struct error *err)
 {
     const char *profile = process ? process->apparmor_profile : NULL;
     const char *label = process ? process->selinux_label : NULL;
 
     if (!str_empty(profile) && !is_unconfined(profile) && !apparmor_enabled())
         return not_enabled(err, "process.apparmorProfile", profile, "AppArmor", "apparmor=unconfined");
-    if ((str_empty(label) && str_empty(mount_label)) || selinux_enabled())
+    if (str_empty(label) || security_has_selinux())
         return 0;
-    return !str_empty(label) ? not_enabled(err, "process.selinuxLabel", label, "SELinux", "label=disable")
-                             : not_enabled(err, "linux.mountLabel", mount_label, "SELinux", "label=disable");
+    return not_enabled(err, "process.selinuxLabel", label, "SELinux", "label=disable");
 }
 
 bool security_has_labels(const struct oci_process *process)

@@ -39,10 +39,12 @@ int security_set_placement(const struct oci_process *process, const struct oci_m
  * for messages. */
 int security_set_cpu_affinity(const char *list, const char *property, struct error *err);
 
-/* Are the security modules on that process.apparmorProfile, process.selinuxLabel and linux.mountLabel ask
- * for? Outside, where the host's /sys is in sight. @process and @mount_label may be NULL. -ENOTSUP with the
- * name of the property and of the module. */
-int security_check_labels(const struct oci_process *process, const char *mount_label, struct error *err);
+/* Are the security modules on that process.apparmorProfile and process.selinuxLabel ask for? Outside, where
+ * the host's /sys is in sight. @process may be NULL. -ENOTSUP with the name of the property and of the
+ * module. */
+int security_check_labels(const struct oci_process *process, struct error *err);
+/* Is SELinux enabled on this machine? Outside, too. */
+bool security_has_selinux(void);
 /* Is there a label to be set? Then security_set_labels needs a procfs. */
 bool security_has_labels(const struct oci_process *process);
 /* Asks for them at the next execve, through the files of the calling thread below @proc_fd, a descriptor of a

@@ -267,6 +267,9 @@ more"
     run bryo mounts add -s /etc -d /x -o rubbish "$ID"
     assert_output 'unknown mount option "rubbish"'
     refute_output "mounts[0]"
+    run bryo mounts add -s /etc -d /x -o size=1k "$ID"
+    assert_status 1
+    assert_output 'option "size=1k" has no effect on a bind mount'
     local option
     for option in remount copy-symlink; do
         run bryo mounts add -s /etc -d /x -o $option "$ID"

@@ -179,3 +179,85 @@ without_ns() {
     assert_output 0
     assert_output deny
 }
+
+# Without a user namespace of the container's own: root, or uid 0 of a user namespace that has the mount namespace too.
+skip_without_own_mounts() {
+    is_root || skip "an ordinary user's container has a user namespace, which cannot return to the host's mounts"
+    without_ns user
+    default_maps "$B"
+}
+
+@test "without a mount namespace the mounts are there, and the caller's namespace has none of them" {
+    skip_without_own_mounts
+    without_ns mount
+    edit_config "$B" '.root.readonly = true | .mounts += [{destination: "/made", type: "tmpfs", source: "tmpfs", options: ["mode=755"]},
+        {destination: "/bound", type: "bind", source: "data", options: ["bind", "ro"]}]'
+    mkdir "$B/data"
+    echo kept >"$B/data/file"
+    set_args "$B" /bin/sleep 1000
+    local before
+    before=$(cat /proc/self/mountinfo)
+    bryo create -b "$B" "$ID"
+    assert_equal "$(readlink "/proc/$(bryo state "$ID" | jq .pid)/ns/mnt")" "$(readlink /proc/self/ns/mnt)"
+    assert_equal "$(cat /proc/self/mountinfo)" "$before"
+    bryo start "$ID"
+    run bryo exec "$ID" /bin/sh -c 'echo x >/made/x && cat /bound/file && readlink /proc/self/ns/mnt && cat /proc/kcore | wc -c
+        test -c /dev/null && ls /sys/firmware && echo in >/made/y; echo x >/bound/file; echo x >/etc/x; ls /made'
+    assert_output kept
+    assert_output "$(readlink /proc/self/ns/mnt)"
+    assert_output "can't create /bound/file: Read-only file system"
+    assert_output "can't create /etc/x: Read-only file system"
+    assert_equal "${lines[-2]} ${lines[-1]}" "x y"
+    [ ! -e "$B/rootfs/made/x" ]
+    bryo delete --force "$ID"
+    assert_equal "$(cat /proc/self/mountinfo)" "$before"
+    rm -r "$B/rootfs"
+}
+
+@test "a mount namespace that is joined stays as it is, too" {
+    skip_without_own_mounts
+    unshare --mount sleep 1000 3>&- &
+    local holder=$! before
+    wait_for 5 sh -c "[ \"\$(readlink /proc/$holder/ns/mnt)\" != \"\$(readlink /proc/self/ns/mnt)\" ]"
+    before=$(cat /proc/$holder/mountinfo)
+    edit_config "$B" "(.linux.namespaces[] | select(.type == \"mount\")).path = \"/proc/$holder/ns/mnt\"
+        | .mounts += [{destination: \"/bound\", type: \"bind\", source: \"data\", options: [\"bind\"]}]"
+    mkdir "$B/data"
+    echo kept >"$B/data/file"
+    set_args "$B" /bin/sleep 1000
+    bryo create -b "$B" "$ID"
+    bryo start "$ID"
+    run bryo exec "$ID" /bin/sh -c 'readlink /proc/self/ns/mnt; cat /bound/file; ls -d /proc/1 /etc/passwd'
+    assert_status 0
+    assert_equal "${lines[0]}" "$(readlink /proc/$holder/ns/mnt)"
+    assert_equal "${lines[1]}" kept
+    assert_equal "$(cat /proc/$holder/mountinfo)" "$before"
+    bryo delete --force "$ID"
+    assert_equal "$(cat /proc/$holder/mountinfo)" "$before"
+    kill "$holder"
+    wait "$holder" || true
+}
+
+@test "without a mount namespace: what cannot be" {
+    without_ns mount
+    run bryo --rootless=true create -b "$B" "$ID"
+    assert_status 1
+    assert_output "mounts: needs a mount namespace, as the container has a user namespace of its own"
+    assert_output 'hint: add {"type": "mount"} to linux.namespaces'
+    skip_without_own_mounts
+    edit_config "$B" '.mounts += [{destination: "/x", type: "tmpfs", source: "tmpfs", options: ["unbindable"]}]'
+    run bryo create -b "$B" "$ID"
+    assert_status 1
+    assert_output ': "unbindable" needs a mount namespace'
+}
+
+@test "sysctls are set in a container without a mount namespace" {
+    skip_without_own_mounts
+    edit_config "$B" '.mounts = [] | .linux.maskedPaths = [] | .linux.readonlyPaths = [] | .root.readonly = false
+        | .linux.sysctl = {"net.ipv4.ip_forward": "1"}'
+    without_ns mount
+    # The root has no /proc then.
+    set_args "$B" /bin/sleep 1000
+    bryo create -b "$B" "$ID"
+    assert_equal "$(nsenter -t "$(bryo state "$ID" | jq .pid)" -n cat /proc/sys/net/ipv4/ip_forward)" 1
+}

@@ -127,6 +127,11 @@ static void orders(void **state)
     assert_int_equal(parse("tmpfs", "tmpcopyup size=1m,x noswap", &plan, NULL), 0);
     assert_true(plan.tmpcopyup && strv_len(plan.data) == 2);
     mount_plan_free(&plan);
+    /* What a bind mount has no use for is kept, to be warned of. */
+    assert_int_equal(parse("bind", "ro mode=755 size=1k", &plan, NULL), 0);
+    assert_int_equal(strv_len(plan.data), 2);
+    assert_string_equal(plan.data[1], "size=1k");
+    mount_plan_free(&plan);
     for (size_t i = 0; i < ARRAY_SIZE(propagations); i++) {
         assert_int_equal(parse("bind", propagations[i].name, &plan, NULL), 0);
         assert_int_equal(plan.propagation, propagations[i].flags);
@@ -142,7 +147,7 @@ static void refusals(void **state)
     static const struct {
         const char *type, *words, *text;
     } cases[] = {
-        {"bind", "ro size=5", "mounts[3].options[1]: unknown mount option \"size=5\""},
+        {"bind", "size=5 readonly", "mounts[3].options[1]: unknown mount option \"readonly\""},
         {"none", "loop rbind", "mounts[3].options[0]: unknown mount option \"loop\""},
         {"tmpfs", "X-mount.mkdir", "mounts[3].options[0]: unknown mount option \"X-mount.mkdir\""},
         {"bind", "sync",

@@ -1,4 +1,4 @@
-/* rootfs_check, sysctl_check and rootfs_enter_chroot: what is refused before anything is made. */
+/* rootfs_check, sysctl_check and rootfs_check_borrowed: what is refused before anything is made. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,20 +157,36 @@ static void without_mount_namespace(void **state)
         {"", NULL, "\"rootfsPropagation\":\"private\"", "linux.rootfsPropagation"},
         {"", NULL, "\"devices\":[{\"path\":\"/dev/x\",\"type\":\"p\"}]", "linux.devices"},
     };
-    struct box *b = *state;
-
+    (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct oci_config *config = scene_config(
             &(struct scene){.mounts = cases[i].mounts, .root = cases[i].root, .linux_ = cases[i].linux_});
         _cleanup_error_ struct error err = ERROR_INIT;
-        struct rootfs r = ROOTFS_INIT;
         char text[128];
         assert_non_null(config);
-        r.config = config;
-        r.path = b->root;
-        assert_int_equal(rootfs_enter_chroot(&r, &err), -EINVAL);
-        snprintf(text, sizeof text, "%s: needs a mount namespace, without one it would change the host",
+        assert_int_equal(rootfs_check_borrowed(config, false, &err), 0);
+        assert_int_equal(rootfs_check_borrowed(config, true, &err), -EINVAL);
+        snprintf(text, sizeof text,
+                 "%s: needs a mount namespace, as the container has a user namespace of its own",
                  cases[i].name);
+        assert_string_equal(error_text(&err), text);
+        oci_config_free(config);
+    }
+}
+
+static void unbindable_without_mount_namespace(void **state)
+{
+    static const char *const words[] = {"unbindable", "runbindable"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        _cleanup_error_ struct error err = ERROR_INIT;
+        _cleanup_free_ char *mount =
+            str_printf("{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"%s\"]}", words[i]);
+        _cleanup_free_ char *text = str_printf("mounts[0].options: \"%s\" needs a mount namespace", words[i]);
+        struct oci_config *config = scene_config(&(struct scene){.mounts = mount});
+        assert_non_null(config);
+        assert_int_equal(rootfs_check_borrowed(config, false, &err), -EINVAL);
         assert_string_equal(error_text(&err), text);
         oci_config_free(config);
     }
@@ -193,7 +209,7 @@ static void chroots(void **state)
         struct rootfs r = ROOTFS_INIT;
         r.config = config;
         r.path = b->root;
-        _exit(rootfs_enter_chroot(&r, NULL) == 0 && faccessat(r.proc_fd, "self", F_OK, 0) == 0 &&
+        _exit(rootfs_enter_borrowed(&r, NULL) == 0 && faccessat(r.proc_fd, "self", F_OK, 0) == 0 &&
                       access("/mark", F_OK) == 0 && access("/tmp", F_OK) < 0
                   ? 0
                   : 1);
@@ -211,7 +227,8 @@ int main(void)
         IN_BOX(members),
         cmocka_unit_test(sysctls),
         cmocka_unit_test(sysctls_need_their_namespace),
-        IN_BOX(without_mount_namespace),
+        cmocka_unit_test(without_mount_namespace),
+        cmocka_unit_test(unbindable_without_mount_namespace),
         IN_BOX(chroots),
     };
 

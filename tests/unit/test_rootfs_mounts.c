@@ -447,6 +447,26 @@ static void mount_label(void **state)
         "invalid argument (EINVAL)");
 }
 
+static void check_bind_with_data(const struct box *b)
+{
+    (void)b;
+    CHECK(reads("/etc/file", "content"));
+    CHECK(flags_of("/etc/file") & ST_NOSUID);
+    CHECK(strcmp(scene_warning(), "mounts[0].options: \"size=1k\" has no effect on a bind mount") == 0);
+}
+
+/* mount(2) ignores them as well. */
+static void bind_with_data(void **state)
+{
+    struct box *b = *state;
+
+    beside(b, "file", "content");
+    assert_played(b,
+                  &(struct scene){.mounts = BIND("file", "/etc/file", "\"nosuid\",\"mode=755\",\"size=1k\""),
+                                  .inside = check_bind_with_data},
+                  "ok");
+}
+
 int main(void)
 {
 #define IN_BOX(test) cmocka_unit_test_setup_teardown(test, box_setup, box_teardown)
@@ -455,7 +475,7 @@ int main(void)
         IN_BOX(links),       IN_BOX(wrong_sources),     IN_BOX(unsearchable_parent),
         IN_BOX(tmpcopyup),   IN_BOX(remounts),          IN_BOX(what_only_mount2_can),
         IN_BOX(idmap),       IN_BOX(shared_namespaces), IN_BOX(cgroup2),
-        IN_BOX(mount_label),
+        IN_BOX(mount_label), IN_BOX(bind_with_data),
     };
     const char *why = box_unavailable();
 
