@@ -28,11 +28,11 @@ _bryo_reply()
 _bryo()
 {
     local -A options=(
-        [.]='--root --log --log-format --log-level --debug --rootless --cgroup-manager -v --version -h --help'
+        [.]='--root --log --log-format --log-level --debug --rootless --cgroup-manager --systemd-cgroup --limits -v --version -h --help'
         [create]='-b --bundle -f --config --console-socket --pid-file --pidfd-socket --preserve-fds --no-pivot --no-new-keyring --no-subreaper -h --help'
         [start]='-h --help'
         [state]='-h --help'
-        [exec]='-p --process -t --tty -d --detach --console-socket --pid-file --pidfd-socket --cwd -e --env -u --user -g --additional-gids -c --cap --apparmor --process-label --no-new-privs --ignore-paused --preserve-fds -h --help'
+        [exec]='-p --process -t --tty -d --detach --console-socket --pid-file --pidfd-socket --cwd -e --env -u --user -g --additional-gids -c --cap --apparmor --process-label --no-new-privs --cgroup --ignore-paused --preserve-fds -h --help'
         [kill]='-a --all --regex -h --help'
         [delete]='-f --force --regex -h --help'
         [run]='-b --bundle -f --config --console-socket --pid-file --pidfd-socket --preserve-fds --no-pivot --no-new-keyring --no-subreaper -d --detach --keep -h --help'
@@ -57,7 +57,8 @@ _bryo()
         ['. --log-format']=': text json'
         ['. --log-level']=': error warning info debug'
         ['. --rootless']=': true false auto'
-        ['. --cgroup-manager']=': disabled auto'
+        ['. --cgroup-manager']=': auto cgroupfs systemd disabled'
+        ['. --limits']=': require try off'
         ['create -b']=':dir'
         ['create --bundle']=':dir'
         ['create -f']=':file'
@@ -82,6 +83,7 @@ _bryo()
         ['exec --cap']=':'
         ['exec --apparmor']=':file default unconfined'
         ['exec --process-label']=':'
+        ['exec --cgroup']=':'
         ['exec --preserve-fds']=':'
         ['run -b']=':dir'
         ['run --bundle']=':dir'

@@ -6,7 +6,7 @@ function __bryo_verb
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --root --log --log-format --log-level --rootless --cgroup-manager
+        else if contains -- $word --root --log --log-format --log-level --rootless --cgroup-manager --limits
             set skip yes
         else if not string match -q -- '-*' $word
             echo $word
@@ -31,7 +31,9 @@ complete -c bryo -n '__bryo_is .' -l log-format -x -a 'text json' -d 'lines of t
 complete -c bryo -n '__bryo_is .' -l log-level -x -a 'error warning info debug' -d 'the least important messages to show (default: warning)'
 complete -c bryo -n '__bryo_is .' -l debug -d 'the same as --log-level debug'
 complete -c bryo -n '__bryo_is .' -l rootless -x -a 'true false auto' -d 'put a user namespace around the container (default: auto, unless called by root)'
-complete -c bryo -n '__bryo_is .' -l cgroup-manager -x -a 'disabled auto' -d 'this version leaves containers in the cgroup of the caller'
+complete -c bryo -n '__bryo_is .' -l cgroup-manager -x -a 'auto cgroupfs systemd disabled' -d 'who makes the cgroups of containers (default: auto, what works here)'
+complete -c bryo -n '__bryo_is .' -l systemd-cgroup -d 'the same as --cgroup-manager systemd'
+complete -c bryo -n '__bryo_is .' -l limits -x -a 'require try off' -d 'limits that cannot be set are an error (the default), or dropped with a warning; off: set none'
 complete -c bryo -n '__bryo_is .' -s v -l version -d 'print the version and what it was built with'
 complete -c bryo -n '__bryo_is .' -s h -l help -d 'show this help'
 complete -c bryo -n '__bryo_is .' -a create -d 'Create a container from a bundle; its process waits for start'
@@ -82,6 +84,7 @@ complete -c bryo -n '__bryo_is exec' -s c -l cap -x -d 'one more capability; may
 complete -c bryo -n '__bryo_is exec' -l apparmor -x -a 'default unconfined (__fish_complete_path)' -d 'confine it by this AppArmor profile'
 complete -c bryo -n '__bryo_is exec' -l process-label -x -d 'run it with this SELinux label'
 complete -c bryo -n '__bryo_is exec' -l no-new-privs -d 'set no_new_privs, whatever the container has'
+complete -c bryo -n '__bryo_is exec' -l cgroup -x -d 'put it into this cgroup below the container'\''s'
 complete -c bryo -n '__bryo_is exec' -l ignore-paused -d 'into a paused container too'
 complete -c bryo -n '__bryo_is exec' -l preserve-fds -x -d 'hand N descriptors from 3 on to it, besides those of LISTEN_FDS'
 complete -c bryo -n '__bryo_is exec' -s h -l help -d 'show this help'

@@ -11,7 +11,6 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "cgroup/cgroup.h"
 #include "cli/global.h"
 #include "cli/help.h"
 #include "cli/verbs.h"
@@ -63,8 +62,8 @@ static int run_verb(const struct verb *verb, char **argv, char **whole, const st
         if (r == 0 && !verb->no_state)
             r = runtime_init(&rt, global->root, log, err);
         rt.rootless = global_rootless(global);
-        if (r == 0)
-            r = cgroup_manager_find(global->cgroup_manager, &rt.cgroups, err);
+        rt.cgroup_manager = global_cgroup_manager(global);
+        rt.limits = global_limits(global);
         if (r == 0)
             r = verb->run(&inv, err);
         runtime_free(&rt);

@@ -4,61 +4,216 @@
 #include "cgroup/cgroup.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cgroup/internal.h"
 
-/* In the order in which `auto` tries them. */
-static const struct cgroup_manager *const managers[] = {&cgroup_none};
+/* One row for each that can make cgroups here, in the order in which `auto` tries them. Two that have one
+ * name are told apart by what is mounted. */
+static const struct {
+    const struct cgroup_manager *manager;
+    enum { ANY, UNIFIED, LEGACY } where;
+    bool on_demand; /* `auto` asks it only for a container that asks for what only a cgroup gives */
+} managers[] = {
+    {&cgroup_v2, UNIFIED, false},
+};
+
+/* Names that stand for no row of theirs. */
+static const char *const other_names[] = {"auto", "disabled", "cgroupfs", "systemd"};
+
+bool cgroup_manager_known(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(other_names); i++)
+        if (strcmp(name, other_names[i]) == 0)
+            return true;
+    return false;
+}
 
 static const struct cgroup_manager *manager_of(const struct cgroup *cg)
 {
     return cg->manager ? cg->manager : &cgroup_none;
 }
 
-static int no_such_manager(const char *name, struct error *err)
+static bool fits(size_t i, bool unified)
+{
+    return managers[i].where == ANY || (managers[i].where == UNIFIED) == unified;
+}
+
+static const struct cgroup_manager *by_name(const char *name, bool unified)
+{
+    if (strcmp(name, cgroup_none.name) == 0)
+        return &cgroup_none;
+    for (size_t i = 0; i < ARRAY_SIZE(managers); i++)
+        if (strcmp(managers[i].manager->name, name) == 0 && fits(i, unified))
+            return managers[i].manager;
+    return NULL;
+}
+
+static int no_such_manager(const char *name, bool unified, struct error *err)
 {
     _cleanup_free_ char *shown = str_quote(name, 80);
 
     if (!shown)
         return error_oom(err);
-    return error_set(err, EINVAL, "unknown cgroup manager \"%s\"", shown);
+    if (!cgroup_manager_known(name))
+        return error_set(err, EINVAL, "unknown cgroup manager \"%s\"", shown);
+    error_set(err, ENOTSUP, "cgroup manager \"%s\": not in this version%s", shown,
+              unified ? "" : ", which wants cgroup2 alone at " CGROUP_ROOT);
+    error_hint(err, "leave the option out, or use --cgroup-manager disabled");
+    return -ENOTSUP;
 }
 
-static int by_name(const char *name, const struct cgroup_manager **out, struct error *err)
+/* Does the container ask for what only a cgroup of its own gives? A property of systemd's units does. */
+static bool needs_cgroup(const struct cgroup_request *req)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(managers); i++)
-        if (strcmp(managers[i]->name, name) == 0) {
-            *out = managers[i];
-            return 0;
-        }
-    return no_such_manager(name, err);
+    if (req->path)
+        return true;
+    if (req->limits != LIMITS_OFF && limits_controllers(req->resources, false))
+        return true;
+    for (size_t i = 0; req->annotations && i < req->annotations->count; i++)
+        if (str_starts(req->annotations->items[i].key, "org.systemd.property."))
+            return true;
+    return false;
 }
 
-int cgroup_manager_find(const char *name, const struct cgroup_manager **out, struct error *err)
+/* Nobody makes one: fine, unless one is needed. @why: what those that were tried said. */
+static int plan_none(struct cgroup *cg, const struct cgroup_request *req, bool by_choice, struct error *why,
+                     struct error *err)
 {
-    if (name && strcmp(name, "auto") != 0)
-        return by_name(name, out, err);
-    for (size_t i = 0; i < ARRAY_SIZE(managers); i++) {
-        _cleanup_error_ struct error why = ERROR_INIT;
-        if (managers[i]->probe(&why) == 0) {
-            *out = managers[i];
-            return 0;
-        }
+    if (!why->text) {
+        error_set(why, ENOTSUP,
+                  by_choice ? "the cgroup manager \"disabled\" sets no limits"
+                            : "this machine has cgroup v1, which only root can manage");
+        error_hint(why, by_choice ? "leave --cgroup-manager out"
+                                  : "boot with systemd.unified_cgroup_hierarchy=1 for cgroup v2");
     }
-    *out = &cgroup_none;
+    *cg = (struct cgroup){.manager = &cgroup_none};
+    int code = why->code;
+    if (str_starts(why->text, "linux.resources.") && req->limits == LIMITS_REQUIRE) {
+        error_move(err, why); /* says all already */
+        return -code;
+    }
+    if (by_choice || !req->path)
+        return limits_settle(req, 0, false, why, &cg->which, err);
+    error_move(err, why);
+    error_prefix(err, "linux.cgroupsPath");
+    return -code;
+}
+
+/* "system.slice:libpod:3f2a": engines that want a unit of systemd's write it (runc(8)). */
+static bool is_systemd_path(const char *path)
+{
+    const char *colon = path && !strchr(path, '/') ? strchr(path, ':') : NULL;
+
+    return colon && strchr(colon + 1, ':');
+}
+
+/* One round of `auto`; *why gathers the reasons. Returns 1 when one has agreed. */
+static int ask_all(struct cgroup *cg, const struct cgroup_request *req, struct error *why, struct error *err)
+{
+    bool needed = needs_cgroup(req);
+
+    for (size_t i = 0; i < ARRAY_SIZE(managers); i++) {
+        _cleanup_error_ struct error one = ERROR_INIT;
+        if (!fits(i, req->unified) || (managers[i].on_demand ? !needed : is_systemd_path(req->path)))
+            continue;
+        *cg = (struct cgroup){.manager = managers[i].manager};
+        int r = cg->manager->plan(cg, req, &one);
+        if (r == 0)
+            return 1;
+        cgroup_free(cg);
+        if (r == -ENOMEM || r == -EINVAL) { /* a mistake, which no other manager mends */
+            error_move(err, &one);
+            return r;
+        }
+        if (!why->text)
+            error_move(why, &one);
+        else
+            error_set(why, why->code, "%s; %s: %s", why->text, managers[i].manager->name, error_text(&one));
+    }
     return 0;
+}
+
+static int plan_any(struct cgroup *cg, const struct cgroup_request *req, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT, more = ERROR_INIT;
+    struct cgroup_request all = *req;
+    int r;
+
+    /* What one manager must drop another may have. */
+    if (all.limits == LIMITS_TRY)
+        all.limits = LIMITS_REQUIRE;
+    r = ask_all(cg, &all, &why, err);
+    if (r == 0 && req->limits == LIMITS_TRY)
+        r = ask_all(cg, req, &more, err);
+    return r < 0 ? r : r > 0 ? 0 : plan_none(cg, req, false, more.text ? &more : &why, err);
+}
+
+int cgroup_plan(struct cgroup *cg, const char *manager, const struct cgroup_request *req, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+
+    *cg = (struct cgroup){0};
+    if (!manager || strcmp(manager, "auto") == 0)
+        return plan_any(cg, req, err);
+    cg->manager = by_name(manager, req->unified);
+    if (!cg->manager)
+        return no_such_manager(manager, req->unified, err);
+    if (cg->manager == &cgroup_none)
+        return plan_none(cg, req, true, &why, err);
+    int r = cg->manager->plan(cg, req, err);
+    if (r < 0)
+        cgroup_free(cg);
+    return r;
+}
+
+static bool find_id(const struct oci_id_map_list *maps, uint32_t *host_id)
+{
+    for (size_t i = 0; maps && i < maps->count; i++)
+        if (maps->items[i].container_id == 0) {
+            *host_id = maps->items[i].host_id;
+            return true;
+        }
+    return false;
+}
+
+bool cgroup_owner(const struct cgroup_request *req, uid_t *uid, gid_t *gid)
+{
+    return find_id(req->uid_mappings, uid) && find_id(req->gid_mappings, gid) &&
+           (*uid != geteuid() || *gid != getegid());
+}
+
+int cgroup_make(struct cgroup *cg, const struct cgroup_request *req, int *clone_fd, struct error *err)
+{
+    return cgroup_exists(cg) && cg->manager->make ? cg->manager->make(cg, req, clone_fd, err) : 0;
+}
+
+int cgroup_attach(struct cgroup *cg, const struct cgroup_request *req, struct error *err)
+{
+    return cgroup_exists(cg) && cg->manager->attach ? cg->manager->attach(cg, req, err) : 0;
+}
+
+static bool is_unified(void)
+{
+    struct statfs fs;
+
+    return statfs(CGROUP_ROOT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
 int cgroup_open(struct cgroup *cg, const char *manager, const char *path, struct error *err)
 {
     *cg = (struct cgroup){.manager = &cgroup_none};
-    if (manager) {
-        int r = by_name(manager, &cg->manager, err);
-        if (r < 0)
-            return r;
+    if (manager && strcmp(manager, cgroup_none.name) != 0) {
+        bool unified = is_unified();
+        cg->manager = by_name(manager, unified);
+        if (!cg->manager)
+            return no_such_manager(manager, unified, err);
     }
     cg->path = path ? strdup(path) : NULL;
     return path && !cg->path ? error_oom(err) : 0;
@@ -70,14 +225,14 @@ void cgroup_free(struct cgroup *cg)
     *cg = (struct cgroup){0};
 }
 
-int cgroup_create(struct cgroup *cg, const struct cgroup_request *req, struct error *err)
-{
-    return manager_of(cg)->create ? manager_of(cg)->create(cg, req, err) : 0;
-}
-
 bool cgroup_exists(const struct cgroup *cg)
 {
-    return manager_of(cg)->create && cg->path;
+    return manager_of(cg) != &cgroup_none && cg->path;
+}
+
+const char *cgroup_manager_name(const struct cgroup *cg)
+{
+    return manager_of(cg)->name;
 }
 
 int cgroup_destroy(const struct cgroup *cg, struct error *err)
@@ -92,7 +247,9 @@ static int missing(const struct cgroup *cg, struct error *err)
     if (cgroup_exists(cg))
         return error_set(err, EOPNOTSUPP, "the cgroup manager \"%s\" cannot do this", name);
     error_set(err, EOPNOTSUPP, "it has no cgroup (cgroup manager \"%s\")", name);
-    error_hint(err, "this version of bryo leaves containers in the cgroup of the caller");
+    error_hint(err,
+               "it was created where no cgroup could be made, or with --cgroup-manager disabled; bryo(1) "
+               "tells what makes them possible");
     return -EOPNOTSUPP;
 }
 
@@ -100,9 +257,14 @@ static int missing(const struct cgroup *cg, struct error *err)
 #define CALL(cg, member, ...) \
     (cgroup_exists(cg) && (cg)->manager->member ? (cg)->manager->member((cg), __VA_ARGS__) : missing(cg, err))
 
-int cgroup_enter(const struct cgroup *cg, const char *sub, pid_t pid, struct error *err)
+int cgroup_clone_fd(const struct cgroup *cg, const char *sub, pid_t init, struct error *err)
 {
-    return CALL(cg, enter, sub, pid, err);
+    return cgroup_exists(cg) && cg->manager->clone_fd ? cg->manager->clone_fd(cg, sub, init, err) : -EBADF;
+}
+
+int cgroup_enter(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid, struct error *err)
+{
+    return CALL(cg, enter, sub, init, pid, err);
 }
 
 int cgroup_update(const struct cgroup *cg, const struct oci_resources *resources, struct error *err)

@@ -6,9 +6,14 @@
  * opens again at the next call. Whoever uses a cgroup calls the functions below, never the table; a member
  * that a manager leaves NULL is what it can't do, and is told in one place and one wording.
  *
- * There is one manager in this version, "disabled" (none.c): containers stay in the cgroup of the caller, and
- * all that needs a cgroup of their own is an error. A new manager is a file with its table, and a line in
- * cgroup.c, at the place where `auto` is to try it.
+ * Making one takes three steps. `plan` finds the manager and the place, and fails for what can't be had while
+ * nothing exists. `make`, before the container's init is cloned, makes the cgroup and sets its limits, and
+ * may give a directory to clone init into: the kernel moves a process that runs for milliseconds, and places
+ * a new one for nothing. `attach`, behind the clone, is for managers that need the process.
+ *
+ * The managers: "cgroupfs" writes the files of cgroup2 (v2*.c) or of cgroup v1, whichever /sys/fs/cgroup is;
+ * "disabled" (none.c) makes none, and containers stay in the cgroup of the caller. A new manager is a file
+ * with its table, and a line in cgroup.c.
  */
 #pragma once
 
@@ -18,35 +23,49 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "oci/config.h"
 
 struct cgroup_manager;
 
 struct cgroup {
     const struct cgroup_manager *manager; /* NULL: the same as "disabled" */
-    char *path; /* as its manager names it, also after a restart of everything else; NULL: none. Owned */
+    char *path;     /* as its manager names it, also after a restart of everything else; NULL: none. Owned */
+    unsigned which; /* between plan and make: the controllers whose limits are set (internal.h) */
+    bool below_own; /* between plan and make: it lies right below the caller's own */
 };
+
+/* What becomes of limits that can't be set: an error, a warning each, or none is wanted. Device rules are no
+ * limits. */
+enum cgroup_limits { LIMITS_REQUIRE, LIMITS_TRY, LIMITS_OFF };
 
 /* What a container asks for; all of it is borrowed. */
 struct cgroup_request {
     const char *id;
     const char *path;                      /* linux.cgroupsPath; NULL: the manager chooses */
     const struct oci_resources *resources; /* linux.resources; NULL: no limits */
+    const struct oci_device_list *devices; /* linux.devices, which the rules for devices allow */
     const struct oci_map *annotations;     /* those for the manager among them: org.systemd.property.* … */
     const struct oci_id_map_list
-        *uid_mappings; /* of its user namespace, empty: none; its id 0 owns what is */
+        *uid_mappings; /* of its new user namespace, empty: none; its id 0 owns what is */
     const struct oci_id_map_list *gid_mappings; /* delegated to it */
-    pid_t pid;                                  /* the container's init: goes into the cgroup */
+    bool delegate;  /* it has a cgroup namespace and a writable cgroup mount: the files become its root's */
+    bool in_userns; /* its init is in a user namespace, where device rules hold without a cgroup */
+    bool unified;   /* /sys/fs/cgroup is cgroup2 alone */
+    enum cgroup_limits limits;
+    const struct log *log; /* hears what LIMITS_TRY drops */
+    pid_t pid;             /* attach: the container's init */
 };
 
 /* All functions return 0 (or what is said) or a negative errno with @err filled; they are never called for a
  * cgroup of another manager. What a caller may rely on is documented at the functions below. */
 struct cgroup_manager {
-    const char *name;                /* as in --cgroup-manager, state.json and messages */
-    int (*probe)(struct error *why); /* can the caller use it here? Tried by `auto`, changes nothing */
-    int (*create)(struct cgroup *cg, const struct cgroup_request *req,
-                  struct error *err); /* fills cg->path */
-    int (*enter)(const struct cgroup *cg, const char *sub, pid_t pid, struct error *err);
+    const char *name; /* as in --cgroup-manager, state.json and messages */
+    int (*plan)(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
+    int (*make)(struct cgroup *cg, const struct cgroup_request *req, int *clone_fd, struct error *err);
+    int (*attach)(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
+    int (*clone_fd)(const struct cgroup *cg, const char *sub, pid_t init, struct error *err);
+    int (*enter)(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid, struct error *err);
     int (*update)(const struct cgroup *cg, const struct oci_resources *resources, struct error *err);
     int (*freeze)(const struct cgroup *cg, bool frozen, struct error *err);
     int (*is_frozen)(const struct cgroup *cg);
@@ -59,30 +78,47 @@ struct cgroup_manager {
     int (*destroy)(const struct cgroup *cg, struct error *err);
 };
 
-/* The manager of that name; NULL or "auto": the first whose probe succeeds, which is "disabled" at the
- * latest. -EINVAL for a name that nobody has. *out is static storage. */
-int cgroup_manager_find(const char *name, const struct cgroup_manager **out, struct error *err);
+/* Is @name that of a manager, or "auto"? The names for messages and completions: cgroup_manager_names. */
+bool cgroup_manager_known(const char *name);
+#define CGROUP_MANAGER_NAMES "systemd, cgroupfs, disabled or auto"
 
-/* The cgroup of a container that exists, from what was kept of it: both may be NULL. Nothing is looked at.
- * The caller frees with cgroup_free. -EINVAL for a manager that this version does not have. */
+/* The first step. @manager: its name; NULL or "auto": what works, in this order: the files, where the caller
+ * may make a cgroup; the user's systemd, if the container asks for what only a cgroup gives (limits,
+ * linux.cgroupsPath, annotations for systemd); none. Fills @cg: manager and path, what LIMITS_TRY dropped.
+ * Has no effect on the system. -ENOTSUP with the JSON path of the first limit that can't be set. */
+int cgroup_plan(struct cgroup *cg, const char *manager, const struct cgroup_request *req, struct error *err);
+
+/* The second: makes it with its limits. *clone_fd (-EBADF before and, where the manager has none, after): a
+ * directory for CLONE_INTO_CGROUP, which the caller closes. On failure nothing is left. */
+int cgroup_make(struct cgroup *cg, const struct cgroup_request *req, int *clone_fd, struct error *err);
+/* The third, with the container's init in req->pid; not for one that was cloned into it. */
+int cgroup_attach(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
+
+/* The cgroup of a container that exists, from what was kept of it: both may be NULL. Nothing is looked at but
+ * which cgroupfs there is. The caller frees with cgroup_free. -EINVAL for a manager that this version does
+ * not have. */
 int cgroup_open(struct cgroup *cg, const char *manager, const char *path, struct error *err);
 void cgroup_free(struct cgroup *cg);
 #define _cleanup_cgroup_ __attribute__((cleanup(cgroup_free)))
 
-/* Makes a cgroup with its limits and puts the process into it. On failure nothing is left. A manager without
- * cgroups has nothing to do. cg->manager is set by the caller. */
-int cgroup_create(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
-/* Removes it; one that is gone is fine, as is a manager without cgroups. All processes have ended. */
+/* Kills what is left in it and removes it with all cgroups below; one that is gone is fine, as is a manager
+ * without cgroups. */
 int cgroup_destroy(const struct cgroup *cg, struct error *err);
 
 /* Is there one at all? False with a manager that makes none. */
 bool cgroup_exists(const struct cgroup *cg);
+/* "cgroupfs", "disabled" …; never NULL. */
+const char *cgroup_manager_name(const struct cgroup *cg);
 
 /* The rest fails with -EOPNOTSUPP and `it has no cgroup (cgroup manager "disabled")` where there is none: the
  * caller puts before it what could not be done with which container. */
 
-/* Puts one more process into it, or with @sub into a cgroup below it. */
-int cgroup_enter(const struct cgroup *cg, const char *sub, pid_t pid, struct error *err);
+/* For one more process. @sub: a cgroup below it, made if it is not there; NULL: its own, or where @init, the
+ * container's first process, is now, if that lies below it and the own one takes no processes any more.
+ * cgroup_clone_fd: a directory for CLONE_INTO_CGROUP, which the caller closes; -EBADF without an error where
+ * the manager has none: then cgroup_enter puts the process @pid there. */
+int cgroup_clone_fd(const struct cgroup *cg, const char *sub, pid_t init, struct error *err);
+int cgroup_enter(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid, struct error *err);
 /* Changes the limits that @resources has; what it leaves out stays. */
 int cgroup_update(const struct cgroup *cg, const struct oci_resources *resources, struct error *err);
 /* Stops all processes, or lets them go on, and returns when that is so. Neither minds that it is so already.
@@ -104,4 +140,4 @@ int cgroup_processes(const struct cgroup *cg, int (*each)(void *data, pid_t pid)
 /* A signal to every process: with SIGKILL none is left out that forks meanwhile. */
 int cgroup_kill(const struct cgroup *cg, int sig, struct error *err);
 
-extern const struct cgroup_manager cgroup_none;
+extern const struct cgroup_manager cgroup_none, cgroup_v2;

@@ -1,13 +1,7 @@
 /*
- * The manager without cgroups: containers stay in the cgroup of their caller. What they ask of a cgroup is
- * refused before it comes here (oci/schema_resources.c).
+ * The manager without cgroups: containers stay in the cgroup of their caller. Limits are refused before it
+ * comes here (cgroup_plan), and what else needs a cgroup says so.
  */
 #include "cgroup/cgroup.h"
 
-static int probe(struct error *why)
-{
-    (void)why;
-    return 0;
-}
-
-const struct cgroup_manager cgroup_none = {.name = "disabled", .probe = probe};
+const struct cgroup_manager cgroup_none = {.name = "disabled"};

@@ -71,7 +71,7 @@ const struct verb cli_events = {
     .summary = "Print the events and numbers of a container",
     .usage = "[OPTIONS] ID",
     .details = "One JSON object a line, of type stats or oom, until the container ends. This needs a cgroup "
-               "of the container's own, which this version does not make.",
+               "of the container's own: bryo(1), CGROUPS.",
     .options = options,
     .options_size = sizeof(struct events_options),
     .defaults = &defaults,

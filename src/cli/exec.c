@@ -33,6 +33,8 @@ static const struct option_def options[] = {
     {"process-label", 0, OPT_STRING, AT(process_label), "LABEL", "run it with this SELinux label",
      .check = option_not_empty},
     {"no-new-privs", 0, OPT_FLAG, AT(no_new_privs), NULL, "set no_new_privs, whatever the container has"},
+    {"cgroup", 0, OPT_STRING, AT(cgroup), "PATH", "put it into this cgroup below the container's",
+     .check = option_not_empty},
     {"ignore-paused", 0, OPT_FLAG, AT(ignore_paused), NULL, "into a paused container too"},
     {"preserve-fds", 0, OPT_U32, AT(preserve_fds), "N",
      "hand N descriptors from 3 on to it, besides those of LISTEN_FDS"},

@@ -7,8 +7,8 @@
 
 static int run(const struct invocation *inv, struct error *err)
 {
-    /* No cgroup manager yet: callers must not count on limits. */
-    const struct features_options features = {.mount_options = mount_option_names(), .idmap = true};
+    const struct features_options features = {
+        .mount_options = mount_option_names(), .idmap = true, .cgroup_v2 = true};
 
     (void)inv;
     return cli_write_json(oci_features(&features), true, err);

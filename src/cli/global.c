@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cgroup/cgroup.h"
 
 /* `expected A or B, found "value"` unless @good. */
 static int check_word(const char *value, const char *expected, bool good, struct error *err)
@@ -44,29 +45,23 @@ static int check_rootless(const char *value, struct error *err)
     return check_word(value, "true, false or auto", good, err);
 }
 
-static int no_cgroups(struct error *err)
-{
-    error_set(err, ENOTSUP, "this version of bryo manages no cgroups");
-    error_hint(
-        err,
-        "leave the option out: containers stay in the cgroup of the caller (podman: --cgroups=disabled)");
-    return -ENOTSUP;
-}
-
 static int check_cgroup_manager(const char *value, struct error *err)
 {
-    if (strcmp(value, "systemd") == 0 || strcmp(value, "cgroupfs") == 0)
-        return no_cgroups(err);
-    return check_word(value, "disabled or auto", strcmp(value, "disabled") == 0 || strcmp(value, "auto") == 0,
-                      err);
+    return check_word(value, CGROUP_MANAGER_NAMES, cgroup_manager_known(value), err);
 }
 
-/* --systemd-cgroup=false asks for nothing. */
-static int check_systemd_cgroup(const char *value, struct error *err)
+static const struct {
+    const char *name;
+    enum cgroup_limits value;
+} limits_words[] = {{"require", LIMITS_REQUIRE}, {"try", LIMITS_TRY}, {"off", LIMITS_OFF}};
+
+static int check_limits(const char *value, struct error *err)
 {
-    if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
-        return 0;
-    return no_cgroups(err);
+    bool good = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(limits_words); i++)
+        good |= strcmp(value, limits_words[i].name) == 0;
+    return check_word(value, "require, try or off", good, err);
 }
 
 #define AT(member) offsetof(struct global_options, member)
@@ -85,10 +80,12 @@ static const struct option_def options[] = {
     {"rootless", 0, OPT_STRING, AT(rootless), "true|false|auto",
      "put a user namespace around the container (default: auto, unless called by root)",
      .check = check_rootless},
-    {"cgroup-manager", 0, OPT_STRING, AT(cgroup_manager), "disabled|auto",
-     "this version leaves containers in the cgroup of the caller", .check = check_cgroup_manager},
-    {"systemd-cgroup", 0, OPT_FLAG, AT(systemd_cgroup), NULL, "refused: this version manages no cgroups",
-     .hidden = true, .check = check_systemd_cgroup},
+    {"cgroup-manager", 0, OPT_STRING, AT(cgroup_manager), "auto|cgroupfs|systemd|disabled",
+     "who makes the cgroups of containers (default: auto, what works here)", .check = check_cgroup_manager},
+    {"systemd-cgroup", 0, OPT_FLAG, AT(systemd_cgroup), NULL, "the same as --cgroup-manager systemd"},
+    {"limits", 0, OPT_STRING, AT(limits), "require|try|off",
+     "limits that cannot be set are an error (the default), or dropped with a warning; off: set none",
+     .check = check_limits},
     {"version", 'v', OPT_FLAG, AT(version), NULL, "print the version and what it was built with"},
     {"version", 'V', OPT_FLAG, AT(version), NULL, "the same as -v", .hidden = true},
     {"dump-options", 0, OPT_FLAG, AT(dump_options), NULL, "print all verbs and options as JSON",
@@ -122,4 +119,17 @@ int global_rootless(const struct global_options *o)
         if (strcmp(o->rootless, rootless_words[i].name) == 0)
             return rootless_words[i].value;
     return -1;
+}
+
+const char *global_cgroup_manager(const struct global_options *o)
+{
+    return o->systemd_cgroup ? "systemd" : o->cgroup_manager;
+}
+
+enum cgroup_limits global_limits(const struct global_options *o)
+{
+    for (size_t i = 0; o->limits && i < ARRAY_SIZE(limits_words); i++)
+        if (strcmp(o->limits, limits_words[i].name) == 0)
+            return limits_words[i].value;
+    return LIMITS_REQUIRE;
 }

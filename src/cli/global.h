@@ -12,6 +12,7 @@ struct global_options {
     const char *log_level;
     const char *rootless;
     const char *cgroup_manager;
+    const char *limits;
     bool debug;
     bool systemd_cgroup;
     bool version;
@@ -26,3 +27,7 @@ int global_apply_log(const struct global_options *options, struct log *log, stru
 
 /* 1 (always a user namespace), 0 (never) or -1 (auto), as struct runtime has it. */
 int global_rootless(const struct global_options *options);
+
+/* For struct runtime: the name of a manager, NULL for auto; what becomes of limits that can't be set. */
+const char *global_cgroup_manager(const struct global_options *options);
+enum cgroup_limits global_limits(const struct global_options *options);

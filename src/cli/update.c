@@ -241,8 +241,8 @@ const struct verb cli_update = {
     .summary = "Change the limits of a container",
     .usage = "[OPTIONS] ID",
     .details = "FILE holds an object as linux.resources of config.json; options count more than the file. "
-               "BYTES may end in k, m, g or t. This needs a cgroup of the container's own, which this "
-               "version does not make.",
+               "BYTES may end in k, m, g or t. This needs a cgroup of the container's own: bryo(1), "
+               "CGROUPS.",
     .options = options,
     .options_size = sizeof(struct update_options),
     .min_args = 1,

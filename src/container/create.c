@@ -24,7 +24,7 @@
 #include "base/str.h"
 #include "base/syscalls.h"
 #include "base/time.h"
-#include "cgroup/cgroup.h"
+#include "container/cgroup_setup.h"
 #include "container/cgroups.h"
 #include "container/console.h"
 #include "container/create.h"
@@ -113,26 +113,6 @@ static void drop_inheritance(struct container *c)
         fd_close(&c->source_fds[i]);
 }
 
-/* Init goes into a cgroup before it makes its mounts; the state tells which. */
-static int make_cgroup(struct container *c, struct error *err)
-{
-    _cleanup_cgroup_ struct cgroup cg = {.manager = c->rt->cgroups};
-    const struct cgroup_request req = {.id = c->opts->id,
-                                       .path = c->config->linux_.cgroups_path,
-                                       .resources = c->config->linux_.resources,
-                                       .annotations = &c->state->annotations,
-                                       .uid_mappings = &c->map.uids,
-                                       .gid_mappings = &c->map.gids,
-                                       .pid = c->init_pid};
-    int r = cg.manager ? cgroup_create(&cg, &req, err) : 0;
-
-    if (r < 0 || !cg.manager)
-        return r;
-    c->state->cgroup_path = TAKE_PTR(cg.path);
-    c->state->cgroup_manager = strdup(cg.manager->name);
-    return c->state->cgroup_manager ? 0 : error_oom(err);
-}
-
 /* The map and the state at once: the helpers take as long as all the rest. */
 static int map_and_record(struct container *c, struct error *err)
 {
@@ -149,7 +129,7 @@ static int map_and_record(struct container *c, struct error *err)
     if (written < 0)
         error_sys(err, -written, "read the start time of the container's init");
     else
-        written = make_cgroup(c, err);
+        written = cgroup_setup_attach(c, err);
     if (written == 0)
         written = statedir_write(&c->dir, c->state, err);
     if (written == 0)
@@ -218,6 +198,8 @@ int container_make(struct container *c, int *master, struct error *err)
                                   .warn = log_warning_of_init,
                                   .data = c->rt->log};
     r = filter_share(c, err);
+    if (r == 0)
+        r = cgroup_setup_make(c, err);
     if (r == 0)
         r = container_launch(c, err);
     if (r < 0)

@@ -27,6 +27,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "base/syscalls.h"
+#include "container/cgroups.h"
 #include "container/console.h"
 #include "container/container.h"
 #include "container/exec_internal.h"
@@ -53,6 +54,8 @@ static void exec_free(struct exec *x)
     fd_close(&x->channel.fd);
     fd_close(&x->child_end);
     fd_close(&x->pidfd);
+    fd_close(&x->cgroup_fd);
+    cgroup_free(&x->cgroup);
     statedir_close(&x->dir);
     oci_state_freep(&x->state);
     oci_config_freep(&x->config);
@@ -118,6 +121,26 @@ static int find_namespaces(struct exec *x, struct error *err)
     return 0;
 }
 
+/* The cgroup namespace is for the child to join: the stage process has to see the cgroup that it clones
+ * into. */
+static int find_cgroup(struct exec *x, struct error *err)
+{
+    int r = container_cgroup(x->state, &x->cgroup, err);
+
+    x->joins_cgroup_ns = x->ns_flags & CLONE_NEWCGROUP;
+    x->ns_flags &= ~CLONE_NEWCGROUP;
+    if (r == 0 && cgroup_exists(&x->cgroup)) {
+        x->cgroup_fd = cgroup_clone_fd(&x->cgroup, x->opts->cgroup, x->state->pid, err);
+        r = x->cgroup_fd < 0 && x->cgroup_fd != -EBADF ? x->cgroup_fd : 0;
+    } else if (r == 0 && x->opts->cgroup) {
+        r = error_set(err, EOPNOTSUPP, "--cgroup: it has no cgroup (cgroup manager \"%s\")",
+                      cgroup_manager_name(&x->cgroup));
+    }
+    if (r < 0)
+        error_prefix(err, "container \"%s\"", x->opts->id);
+    return r;
+}
+
 static bool setgroups_denied_for(pid_t pid)
 {
     _cleanup_free_ char *text = NULL;
@@ -156,6 +179,8 @@ static int plan(struct exec *x, struct error *err)
         r = security_check_labels(x->config->process, err);
     if (r == 0)
         r = find_namespaces(x, err);
+    if (r == 0)
+        r = find_cgroup(x, err);
     if (r == 0 && x->config->process->capabilities)
         container_fit_capabilities(x->rt->log, x->config->process->capabilities, x->ns_flags & CLONE_NEWUSER);
     seccomp = x->config ? x->config->linux_.seccomp : NULL;
@@ -205,9 +230,17 @@ static pid_t clone_inside(struct exec *x, struct error *err)
             error_hint(err, "only who created a container, or root, can execute in it");
         return -code;
     }
+    if (x->cgroup_fd >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)x->cgroup_fd;
+    }
     pid = sys_clone3(&args);
     if (pid == 0)
         exec_init_main(x, x->child_end);
+    if (pid < 0 && x->cgroup_fd >= 0 &&
+        (errno == EBUSY || errno == EACCES || errno == ENOENT || errno == ENODEV))
+        return error_sys(err, errno, "clone a process into the cgroup \"%s\" of container \"%s\"",
+                         x->cgroup.path, x->opts->id);
     return pid < 0 ? error_sys(err, errno, "clone a process into container \"%s\"", x->opts->id) : pid;
 }
 
@@ -265,6 +298,12 @@ static int launch(struct exec *x, struct error *err)
     stage = -1;
     if (r < 0)
         return error_sys(err, -r, "wait for the stage process");
+    if (cgroup_exists(&x->cgroup) && x->cgroup_fd < 0)
+        r = cgroup_enter(&x->cgroup, x->opts->cgroup, x->state->pid, x->pid, err);
+    if (r < 0) {
+        error_prefix(err, "container \"%s\"", x->opts->id);
+        return r;
+    }
     return channel_send(&x->channel, STEP_ID_MAP_WRITTEN, 0, NULL, -1, err);
 }
 
@@ -318,6 +357,7 @@ int container_exec(const struct runtime *rt, const struct exec_options *opts, in
                                                          .init_pidfd = -EBADF,
                                                          .root_fd = -EBADF,
                                                          .proc_fd = -EBADF,
+                                                         .cgroup_fd = -EBADF,
                                                          .channel = {.fd = -EBADF},
                                                          .child_end = -EBADF,
                                                          .pidfd = -EBADF};

@@ -27,6 +27,7 @@ struct exec_options {
     const char *apparmor;      /* profile; NULL: the container's */
     const char *process_label; /* of SELinux; NULL: the container's */
     bool no_new_privs;         /* set it, also where the container's process has it not */
+    const char *cgroup;        /* below the container's; made if it is not there. NULL: the container's */
     bool ignore_paused;        /* into a paused container too (the process waits until it is resumed) */
     unsigned preserve_fds;
 };

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -37,6 +38,15 @@ struct exec_init {
 static int wait_to_be_known(struct exec_init *in, struct error *err)
 {
     return channel_expect(&in->channel, STEP_ID_MAP_WRITTEN, NULL, err);
+}
+
+/* After wait_to_be_known, when we are where the runtime put us. */
+static int join_cgroup_namespace(struct exec_init *in, struct error *err)
+{
+    fd_close(&in->x->cgroup_fd);
+    if (in->x->joins_cgroup_ns && setns(in->x->init_pidfd, CLONE_NEWCGROUP) < 0)
+        return error_sys(err, errno, "enter the cgroup namespace of container \"%s\"", in->x->opts->id);
+    return 0;
 }
 
 /* The mount namespace's root is the container's; without one of its own, the root of its init. */
@@ -172,8 +182,8 @@ static int exec_program(struct exec_init *in, struct error *err)
 _Noreturn void exec_init_main(struct exec *x, int fd)
 {
     static int (*const stages[])(struct exec_init *, struct error *) = {
-        wait_to_be_known, become_root,    enter_root,   open_terminal,
-        prepare_process,  wait_for_start, exec_program,
+        wait_to_be_known, join_cgroup_namespace, become_root,    enter_root,
+        open_terminal,    prepare_process,       wait_for_start, exec_program,
     };
     struct exec_init in = {.x = x};
     _cleanup_error_ struct error err = ERROR_INIT;

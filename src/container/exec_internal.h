@@ -20,10 +20,13 @@ struct exec {
     bool has_filter;
     bool setgroups_denied;
     int agent_fd;
-    int init_pidfd; /* of the container's init */
-    int root_fd;    /* its root, where it has no mount namespace of its own; -EBADF: not needed */
-    int proc_fd;    /* a procfs for the labels, opened in the stage process; -EBADF: there are none */
-    int ns_flags;   /* CLONE_NEW* of the namespaces that differ from ours */
+    int init_pidfd;       /* of the container's init */
+    int root_fd;          /* its root, where it has no mount namespace of its own; -EBADF: not needed */
+    int proc_fd;          /* a procfs for the labels, opened in the stage process; -EBADF: there are none */
+    int ns_flags;         /* CLONE_NEW* of the namespaces that differ from ours */
+    bool joins_cgroup_ns; /* the child does, when it is in its cgroup: from inside nothing outside is found */
+    struct cgroup cgroup;
+    int cgroup_fd; /* to clone into, -EBADF: none */
     struct channel channel;
     int child_end;
     pid_t pid; /* the new process, our child */

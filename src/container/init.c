@@ -364,6 +364,7 @@ _Noreturn void init_main(struct container *c, int fd)
     /* The lock must die with the runtime, not live on with us; so must its end of the channel. */
     fd_close(&c->dir.lock_fd);
     fd_close(&c->channel.fd);
+    fd_close(&c->cgroup_fd);
     in.channel = (struct channel){.fd = fd, .self = "container init", .peer = "the runtime"};
     setup_signals();
     setsid();

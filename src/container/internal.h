@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cgroup/cgroup.h"
 #include "container/channel.h"
 #include "container/container.h"
 #include "container/statedir.h"
@@ -41,6 +42,7 @@ struct container {
     bool keep_groups;          /* the caller's supplementary groups stay (annotations.h) */
     bool setgroups_denied;     /* there setgroups(2) is forbidden */
     bool cgroup_unified;       /* the host's /sys/fs/cgroup is cgroup2 alone */
+    struct cgroup cgroup;      /* where it will be; its manager is "disabled" for none */
     struct idmap map;          /* of a new user namespace */
     struct shared_filter *filter; /* filter.c; NULL: none */
     int *source_fds;              /* rootfs_open_sources, one for each mount */
@@ -53,6 +55,8 @@ struct container {
     struct oci_state *state;
     int waiting_fd; /* lock that says "created" (statedir.h) */
     int listen_fd;  /* start.sock */
+    int cgroup_fd;  /* of the cgroup that init is cloned into, -EBADF: none */
+    bool in_cgroup; /* it was */
     pid_t init_pid; /* child of the runtime, 0: none yet */
     int init_pidfd;
     struct channel channel; /* the runtime's end */

@@ -42,8 +42,16 @@ static uint64_t clone_flags(const struct container *c)
     return flags;
 }
 
+/* What only the cgroup can be the reason for (clone(2), CLONE_INTO_CGROUP). */
+static bool cgroup_refused(int code)
+{
+    return code == EBUSY || code == EACCES || code == ENOENT || code == ENODEV || code == EOPNOTSUPP;
+}
+
 static int clone_failed(const struct container *c, int code, struct error *err)
 {
+    if (c->cgroup_fd >= 0 && cgroup_refused(code))
+        return error_sys(err, code, "clone the container's init into the cgroup \"%s\"", c->cgroup.path);
     if (c->new_ns[OCI_NS_USER])
         return userns_explain(code, err);
     error_sys(err, code, "clone the container's init%s",
@@ -67,6 +75,10 @@ static pid_t clone_init(struct container *c, uint64_t extra_flags, int *pidfd)
     if (pidfd) {
         args.flags |= CLONE_PIDFD;
         args.pidfd = (uint64_t)(uintptr_t)pidfd;
+    }
+    if (c->cgroup_fd >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)c->cgroup_fd;
     }
     pid = sys_clone3(&args);
     if (pid == 0)
@@ -164,6 +176,10 @@ int container_launch(struct container *c, struct error *err)
         return r;
     c->channel.fd = fds[0];
     c->init_end = fds[1];
+    /* From another cgroup namespace a cgroup outside of that can't be entered: init is moved from here. */
+    if (c->join_ns[OCI_NS_CGROUP] >= 0)
+        fd_close(&c->cgroup_fd);
+    c->in_cgroup = c->cgroup_fd >= 0;
     if (c->joins)
         return launch_by_stage(c, err);
     pid_t pid = clone_init(c, 0, &c->init_pidfd);

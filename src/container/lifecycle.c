@@ -143,25 +143,48 @@ static int send_to_one(pid_t pid, int pidfd, void *data)
     return 0;
 }
 
-static int kill_all(const char *id, pid_t init, int pidfd, int sig, struct error *err)
+/* A container without a pid namespace of its own: its cgroup tells which processes are its. One that is gone
+ * has none left. */
+static int kill_cgroup(const struct oci_state *state, int sig, struct error *err)
 {
-    int own = owns_pid_namespace(init);
+    _cleanup_cgroup_ struct cgroup cg = {0};
+    int r = container_cgroup(state, &cg, err);
+
+    if (r == 0 && !cgroup_exists(&cg)) {
+        not_possible(err,
+                     "kill --all: container \"%s\" has no pid namespace of its own and no cgroup, so its "
+                     "processes cannot be told from others",
+                     state->id);
+        error_hint(err, "kill without --all reaches its first process");
+        return -EINVAL;
+    }
+    if (r == 0)
+        r = cgroup_kill(&cg, sig, err);
+    if (r == -ENOENT) {
+        error_clear(err);
+        return 0;
+    }
+    if (r < 0)
+        error_prefix(err, "container \"%s\"", state->id);
+    return r;
+}
+
+static int kill_all(const struct oci_state *state, int pidfd, int sig, struct error *err)
+{
+    int own = owns_pid_namespace(state->pid);
 
     if (own == -ENOENT || own == -ESRCH)
         return 0;
     if (own < 0)
-        return error_sys(err, -own, "container \"%s\": read the status of process %d", id, (int)init);
+        return error_sys(err, -own, "container \"%s\": read the status of process %d", state->id,
+                         (int)state->pid);
     if (!own)
-        return not_possible(
-            err,
-            "kill --all: container \"%s\" has no pid namespace of its own, so its processes cannot be "
-            "told from others; this needs a cgroup, which this version does not make",
-            id);
+        return kill_cgroup(state, sig, err);
     /* The end of its first process is the end of a pid namespace. */
     if (sig != SIGKILL)
-        return namespace_processes(init, send_to_one, &sig, err);
+        return namespace_processes(state->pid, send_to_one, &sig, err);
     if (sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
-        return error_sys(err, errno, "container \"%s\": send SIGKILL", id);
+        return error_sys(err, errno, "container \"%s\": send SIGKILL", state->id);
     return 0;
 }
 
@@ -179,18 +202,46 @@ int container_kill(const struct runtime *rt, const char *id, int sig, bool all, 
     if (r < 0)
         return r;
     pidfd = process_open(state->pid, state->start_time);
+    /* Without a pid namespace others may have outlived the first process. */
+    if (pidfd == -ESRCH && all)
+        return state->cgroup_path ? kill_cgroup(state, sig, err) : 0;
     if (pidfd == -ESRCH)
-        return all ? 0 : error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
+        return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
     if (pidfd < 0)
         return error_sys(err, -pidfd, "container \"%s\": open process %d", id, (int)state->pid);
     if (all)
-        return kill_all(id, state->pid, pidfd, sig, err);
+        return kill_all(state, pidfd, sig, err);
     if (sys_pidfd_send_signal(pidfd, sig, NULL, 0) < 0) {
         if (errno == ESRCH)
             return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
         return error_sys(err, errno, "container \"%s\": send signal %d", id, sig);
     }
     return 0;
+}
+
+static int stop_at_first(void *data, pid_t pid)
+{
+    (void)data;
+    (void)pid;
+    return 1;
+}
+
+/* That of a create that was killed before it wrote a state. It has no process, since init dies with an
+ * aborted create: a cgroup that has one is another's, which was in the way of this one. */
+static int remove_noted_cgroup(const struct statedir *dir, const char *id, struct error *err)
+{
+    _cleanup_free_ char *manager = NULL, *path = NULL;
+    _cleanup_cgroup_ struct cgroup cg = {0};
+    int r = statedir_find_cgroup(dir, &manager, &path, err);
+
+    if (r < 0 || !manager)
+        return r;
+    r = cgroup_open(&cg, manager, path, err);
+    if (r == 0 && cgroup_processes(&cg, stop_at_first, NULL, NULL) == 0)
+        r = cgroup_destroy(&cg, err);
+    if (r < 0)
+        error_prefix(err, "container \"%s\"", id);
+    return r;
 }
 
 /* What an aborted create left, or a state nobody can read: there is no process to hold on to (init dies with
@@ -205,6 +256,8 @@ static int delete_remains(struct statedir *dir, const char *id, struct error *wh
         return -code;
     }
     int r = statedir_check_content(dir, id, err);
+    if (r == 0)
+        r = remove_noted_cgroup(dir, id, err);
     return r < 0 ? r : statedir_remove(dir, id, err);
 }
 

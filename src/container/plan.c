@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "container/annotations.h"
+#include "container/cgroup_setup.h"
 #include "container/filter.h"
 #include "container/inherited.h"
 #include "container/internal.h"
@@ -254,6 +255,7 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
                             .dir = STATEDIR_INIT,
                             .waiting_fd = -EBADF,
                             .listen_fd = -EBADF,
+                            .cgroup_fd = -EBADF,
                             .init_pidfd = -EBADF,
                             .channel = {.fd = -EBADF},
                             .init_end = -EBADF};
@@ -298,7 +300,7 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
         r = annotations_check(c->config, c->rt->log, err);
     c->keep_groups = r == 0 && annotations_keep_groups(c->config);
     c->cgroup_unified = cgroup_is_unified();
-    return r;
+    return r < 0 ? r : cgroup_setup_plan(c, err);
 }
 
 void container_plan_free(struct container *c)
@@ -311,12 +313,14 @@ void container_plan_free(struct container *c)
     fd_close(&c->agent_fd);
     fd_close(&c->waiting_fd);
     fd_close(&c->listen_fd);
+    fd_close(&c->cgroup_fd);
     fd_close(&c->init_pidfd);
     fd_close(&c->channel.fd);
     fd_close(&c->init_end);
     statedir_close(&c->dir);
     oci_config_freep(&c->config);
     oci_state_freep(&c->state);
+    cgroup_free(&c->cgroup);
     idmap_free(&c->map);
     filter_free(c);
     strv_free(c->env);

@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "base/syscalls.h"
+#include "container/cgroups.h"
 #include "container/internal.h"
 
 int owns_pid_namespace(pid_t pid)
@@ -92,6 +93,25 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static int append_pid(void *data, pid_t pid)
+{
+    return append(pid, -EBADF, data);
+}
+
+/* Hands the list over, if @r says that it is whole. */
+static int sorted(int r, const char *id, struct pid_list *list, pid_t **pids, size_t *n, struct error *err)
+{
+    if (r < 0) {
+        free(list->items);
+        return err && err->text ? r : error_sys(err, -r, "container \"%s\": list its processes", id);
+    }
+    if (list->count)
+        qsort(list->items, list->count, sizeof *list->items, compare);
+    *pids = list->items;
+    *n = list->count;
+    return 0;
+}
+
 int container_processes(const struct runtime *rt, const char *id, pid_t **pids, size_t *n, struct error *err)
 {
     _cleanup_state_ struct oci_state *state = NULL;
@@ -103,24 +123,23 @@ int container_processes(const struct runtime *rt, const char *id, pid_t **pids, 
         return r;
     if (status == STATUS_STOPPED)
         return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
+    _cleanup_cgroup_ struct cgroup cg = {0};
+    r = container_cgroup(state, &cg, err);
+    if (r < 0) {
+        error_prefix(err, "container \"%s\"", id);
+        return r;
+    }
+    if (cgroup_exists(&cg))
+        return sorted(cgroup_processes(&cg, append_pid, &list, err), id, &list, pids, n, err);
     r = owns_pid_namespace(state->pid);
     if (r == 0) {
-        error_set(err, EOPNOTSUPP, "container \"%s\" has no pid namespace of its own", id);
-        error_hint(
-            err, "its processes can be told from others only by a cgroup, which this version does not make");
+        error_set(err, EOPNOTSUPP, "container \"%s\" has no pid namespace of its own and no cgroup", id);
+        error_hint(err, "without one of them nothing tells its processes from others");
         return -EOPNOTSUPP;
     }
     if (r == -ENOENT || r == -ESRCH)
         return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
     if (r > 0)
         r = namespace_processes(state->pid, append, &list, err);
-    if (r < 0) {
-        free(list.items);
-        return err && err->text ? r : error_sys(err, -r, "container \"%s\": list its processes", id);
-    }
-    if (list.count)
-        qsort(list.items, list.count, sizeof *list.items, compare);
-    *pids = list.items;
-    *n = list.count;
-    return 0;
+    return sorted(r, id, &list, pids, n, err);
 }

@@ -20,6 +20,6 @@ int namespace_processes(pid_t init, int (*each)(pid_t pid, int pidfd, void *data
                         struct error *err);
 
 /* The pids, in the runtime's pid namespace and ascending, of a container that is not stopped; the caller
- * frees *pids. A container without a pid namespace of its own is an error until cgroups tell its processes
- * from others. */
+ * frees *pids. They are those of its cgroup, or of its pid namespace; a container that has neither is an
+ * error. */
 int container_processes(const struct runtime *rt, const char *id, pid_t **pids, size_t *n, struct error *err);

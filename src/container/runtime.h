@@ -8,13 +8,13 @@
 
 #include "base/error.h"
 #include "base/log.h"
-
-struct cgroup_manager;
+#include "cgroup/cgroup.h"
 
 struct runtime {
     char *root;      /* directory of the states: --root, else $XDG_RUNTIME_DIR/bryo, else /run/bryo (uid 0) */
     struct log *log; /* borrowed */
-    const struct cgroup_manager *cgroups; /* of new containers; NULL: none (cgroup/cgroup.h) */
+    const char *cgroup_manager; /* of new containers: --cgroup-manager; NULL: auto */
+    enum cgroup_limits limits;  /* --limits: what becomes of limits that can't be set */
     int rootless; /* --rootless: 1 always a user namespace, 0 never, -1 auto: when the caller is not uid 0 */
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -150,9 +151,9 @@ int statedir_create(struct statedir *dir, const struct runtime *rt, const char *
 /* The names that bryo gives in a container's directory, and those of their temporary files. */
 static bool is_own_name(const char *name)
 {
-    static const char *const names[] = {STATEDIR_LOCK,        STATEDIR_STATE,   STATEDIR_CONFIG,
-                                        STATEDIR_MOUNTS,      STATEDIR_WAITING, STATEDIR_SOCKET,
-                                        STATEDIR_SOCKET_EARLY};
+    static const char *const names[] = {STATEDIR_LOCK,   STATEDIR_STATE,       STATEDIR_CONFIG,
+                                        STATEDIR_MOUNTS, STATEDIR_WAITING,     STATEDIR_SOCKET,
+                                        STATEDIR_CGROUP, STATEDIR_SOCKET_EARLY};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         size_t len = strlen(names[i]);
@@ -294,6 +295,43 @@ int statedir_read(const struct statedir *dir, const char *id, struct oci_state *
         error_hint(err, "its state file is damaged; remove the container with: bryo delete --force %s", id);
     }
     return r;
+}
+
+/* MANAGER NUL PATH NUL: a path may hold any other byte. */
+int statedir_note_cgroup(const struct statedir *dir, const char *manager, const char *path, struct error *err)
+{
+    _cleanup_close_ int fd =
+        openat(dir->fd, STATEDIR_CGROUP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    size_t n = strlen(manager) + 1, m = strlen(path) + 1;
+    _cleanup_free_ char *text = malloc(n + m);
+
+    if (!text)
+        return error_oom(err);
+    memcpy(text, manager, n);
+    memcpy(text + n, path, m);
+    int r = fd < 0 ? -errno : fd_write_all(fd, text, n + m);
+    return r < 0 ? error_sys(err, -r, "write \"%s\" in the state directory", STATEDIR_CGROUP) : 0;
+}
+
+int statedir_find_cgroup(const struct statedir *dir, char **manager, char **path, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+    _cleanup_free_ char *text = NULL;
+    size_t len = 0;
+    int r = file_read_at(dir->fd, STATEDIR_CGROUP, STATE_MAX, &text, &len, &why);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0) {
+        error_move(err, &why);
+        return r;
+    }
+    size_t n = strlen(text) + 1;
+    if (n >= len || text[len - 1])
+        return 0;
+    *manager = strdup(text);
+    *path = strdup(text + n);
+    return *manager && *path ? 0 : error_oom(err);
 }
 
 int statedir_remove(struct statedir *dir, const char *id, struct error *err)

@@ -4,6 +4,7 @@
  *   ROOT/ID/lock         OFD write lock: held by the call that changes the container
  *   ROOT/ID/state.json   replaced as a whole (oci/state.h)
  *   ROOT/ID/config.json  the configuration as it was at create, for exec
+ *   ROOT/ID/cgroup       manager and path of a cgroup that is about to be made; state.json has them later
  *   ROOT/ID/mounts.json  which mounts `bryo mounts add` made (container/mounts.h)
  *   ROOT/ID/waiting      OFD write lock: held by an init that waits for start. Its exec closes the descriptor
  * and its death does too, so "created" can be told from "running" without anything that could go stale
@@ -24,6 +25,7 @@
 #define STATEDIR_STATE        "state.json"
 #define STATEDIR_CONFIG       "config.json"
 #define STATEDIR_WAITING      "waiting"
+#define STATEDIR_CGROUP       "cgroup"
 #define STATEDIR_MOUNTS       "mounts.json"
 #define STATEDIR_SOCKET       "start.sock"
 #define STATEDIR_SOCKET_EARLY ".start.sock" /* its name until the container is created */
@@ -66,6 +68,12 @@ int statedir_hold_waiting(const struct statedir *dir, struct error *err);
 /* state.json. statedir_read: -ENOENT (with text) when it was never written. */
 int statedir_write(const struct statedir *dir, const struct oci_state *state, struct error *err);
 int statedir_read(const struct statedir *dir, const char *id, struct oci_state **state, struct error *err);
+
+/* Notes which cgroup the container will have, for the case that it never gets a state. statedir_find_cgroup
+ * reads that: both stay NULL when there is no note, or half of one; the caller frees them. */
+int statedir_note_cgroup(const struct statedir *dir, const char *manager, const char *path,
+                         struct error *err);
+int statedir_find_cgroup(const struct statedir *dir, char **manager, char **path, struct error *err);
 
 /* Removes ROOT/ID. */
 int statedir_remove(struct statedir *dir, const char *id, struct error *err);

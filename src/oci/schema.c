@@ -192,16 +192,6 @@ static bool is_empty(const struct schema_field *field, const cJSON *json)
     }
 }
 
-/* Is it a number that asks for nothing? */
-static bool is_no_limit(const struct schema_field *field, const cJSON *json)
-{
-    int64_t v;
-
-    if (!(field->flags & (SCHEMA_ZERO | SCHEMA_UNLIMITED)) || json_get_i64(json, &v) < 0)
-        return false;
-    return (field->flags & SCHEMA_ZERO && v == 0) || (field->flags & SCHEMA_UNLIMITED && v == -1);
-}
-
 /* Remembers the first property that is not carried out; it is reported when all else is well. */
 static int note_later(struct schema_decoder *d, const struct schema_field *field,
                       const struct schema_path *path)
@@ -225,7 +215,7 @@ static int decode_field(struct schema_decoder *d, const struct schema_field *fie
     if (field->later) {
         if (is_empty(field, json))
             return 0;
-        r = is_no_limit(field, json) ? 0 : note_later(d, field, path);
+        r = note_later(d, field, path);
         if (r < 0)
             return r;
     }

@@ -7,8 +7,8 @@
  * the same rows, and so does the test that holds the tables against the specification's JSON schemas.
  *
  * A row that the specification has and this version of bryo does not carry out says so in `later`: the value
- * is decoded and checked like any other, and then refused by name; unless it asks for nothing (empty, false,
- * and what SCHEMA_ZERO and SCHEMA_UNLIMITED say).
+ * is decoded and checked like any other, and then refused by name; unless it asks for nothing (empty or
+ * false).
  *
  * JSON null counts as absent: writers in Go emit it for empty lists. Unknown properties are ignored, as the
  * specification asks (config.md#extensibility).
@@ -65,10 +65,7 @@ struct schema_rule {
 #define SCHEMA_REQUIRED (1U << 0) /* absent is an error */
 #define SCHEMA_BLANK    (1U << 1) /* an empty string counts as absent */
 #define SCHEMA_SOME     (1U << 2) /* an empty list is an error */
-/* Of rows with `later`: numbers that ask for nothing, and so are not refused. */
-#define SCHEMA_ZERO      (1U << 3) /* 0 */
-#define SCHEMA_UNLIMITED (1U << 4) /* -1, no limit */
-#define SCHEMA_WISH      (1U << 5) /* of rows with `later`: an empty object asks for something, too */
+#define SCHEMA_WISH     (1U << 3) /* of rows with `later`: an empty object asks for something, too */
 
 struct schema_type;
 

@@ -4,9 +4,6 @@
 #include "oci/tables.h"
 
 #define LATER_PROPERTY "remove the property, or run this container with another runtime"
-#define LATER_CGROUPS                                                                                   \
-    "cgroups come with a later version, the container stays in the caller's: remove linux.cgroupsPath " \
-    "(podman: --cgroups=disabled)"
 
 /* The kernel's limits: 12 bits for the major, 20 for the minor number. */
 #define MAJOR_MAX ((1 << 12) - 1)
@@ -80,8 +77,7 @@ static const struct schema_field oci_linux_fields[] = {
     SCHEMA_NESTED_LIST(oci_linux, "gidMappings", gid_mappings, oci_id_map),
     SCHEMA_NESTED_LIST(oci_linux, "devices", devices, oci_device),
     SCHEMA_NESTED_KEYED(oci_linux, "netDevices", net_devices, oci_net_device),
-    SCHEMA_VALUE(oci_linux, "cgroupsPath", cgroups_path, STRING, .flags = SCHEMA_BLANK,
-                 .later = LATER_CGROUPS),
+    SCHEMA_VALUE(oci_linux, "cgroupsPath", cgroups_path, STRING, .flags = SCHEMA_BLANK),
     SCHEMA_NESTED_POINTER(oci_linux, "resources", resources, oci_resources),
     SCHEMA_VALUE(oci_linux, "rootfsPropagation", rootfs_propagation, STRING, .names = oci_propagation_names,
                  .flags = SCHEMA_BLANK),

@@ -1,13 +1,7 @@
 /*
- * config-linux.md#control-groups. Read and checked whole; of all this only device rules can be met today
- * (with a user namespace, see oci_config_check_support): the rest is refused by name as long as there is no
- * cgroup manager.
+ * config-linux.md#control-groups. What of it can be had is for the cgroup manager to tell (cgroup/cgroup.h).
  */
 #include "oci/tables.h"
-
-#define LATER                                                                                         \
-    .later = "cgroups come with a later version: remove linux.resources, or run this container with " \
-             "another runtime"
 
 /* A number in cgroup rules may be -1, "any". */
 #define DEVICE_NUMBER .min = -1, .max = INT32_MAX
@@ -24,41 +18,36 @@ static const struct schema_field oci_device_rule_fields[] = {
 };
 static SCHEMA_TYPE(oci_device_rule);
 
-/* What engines write for "nothing": without a cgroup of its own a container has no limit of its own, so these
- * are met. (0 processes is a limit to the specification, and 0 of swappiness a wish.) */
-#define ZERO  .flags = SCHEMA_ZERO, LATER
-#define LIMIT .flags = SCHEMA_ZERO | SCHEMA_UNLIMITED, LATER
-
-#define MEMORY_LIMIT .min = -1, .max = INT64_MAX, LIMIT
+#define MEMORY_LIMIT .min = -1, .max = INT64_MAX
 static const struct schema_field oci_memory_fields[] = {
     SCHEMA_VALUE(oci_memory, "limit", limit, OPT_I64, MEMORY_LIMIT),
     SCHEMA_VALUE(oci_memory, "reservation", reservation, OPT_I64, MEMORY_LIMIT),
     SCHEMA_VALUE(oci_memory, "swap", swap, OPT_I64, MEMORY_LIMIT),
     SCHEMA_VALUE(oci_memory, "kernel", kernel, OPT_I64, MEMORY_LIMIT),
     SCHEMA_VALUE(oci_memory, "kernelTCP", kernel_tcp, OPT_I64, MEMORY_LIMIT),
-    SCHEMA_VALUE(oci_memory, "swappiness", swappiness, OPT_U64, .max = 200, LATER),
-    SCHEMA_VALUE(oci_memory, "disableOOMKiller", disable_oom_killer, OPT_BOOL, LATER),
-    SCHEMA_VALUE(oci_memory, "useHierarchy", use_hierarchy, OPT_BOOL, LATER),
-    SCHEMA_VALUE(oci_memory, "checkBeforeUpdate", check_before_update, OPT_BOOL, LATER),
+    SCHEMA_VALUE(oci_memory, "swappiness", swappiness, OPT_U64, .max = 200),
+    SCHEMA_VALUE(oci_memory, "disableOOMKiller", disable_oom_killer, OPT_BOOL),
+    SCHEMA_VALUE(oci_memory, "useHierarchy", use_hierarchy, OPT_BOOL),
+    SCHEMA_VALUE(oci_memory, "checkBeforeUpdate", check_before_update, OPT_BOOL),
 };
 static SCHEMA_TYPE(oci_memory);
 
 static const struct schema_field oci_cpu_fields[] = {
-    SCHEMA_VALUE(oci_cpu, "shares", shares, OPT_U64, ZERO),
-    SCHEMA_VALUE(oci_cpu, "quota", quota, OPT_I64, LIMIT),
-    SCHEMA_VALUE(oci_cpu, "burst", burst, OPT_U64, ZERO),
-    SCHEMA_VALUE(oci_cpu, "period", period, OPT_U64, ZERO),
-    SCHEMA_VALUE(oci_cpu, "realtimeRuntime", realtime_runtime, OPT_I64, ZERO),
-    SCHEMA_VALUE(oci_cpu, "realtimePeriod", realtime_period, OPT_U64, ZERO),
-    SCHEMA_VALUE(oci_cpu, "cpus", cpus, STRING, .rule = &rule_cpu_list, .flags = SCHEMA_BLANK, LATER),
-    SCHEMA_VALUE(oci_cpu, "mems", mems, STRING, .rule = &rule_cpu_list, .flags = SCHEMA_BLANK, LATER),
-    SCHEMA_VALUE(oci_cpu, "idle", idle, OPT_I64, ZERO),
+    SCHEMA_VALUE(oci_cpu, "shares", shares, OPT_U64),
+    SCHEMA_VALUE(oci_cpu, "quota", quota, OPT_I64),
+    SCHEMA_VALUE(oci_cpu, "burst", burst, OPT_U64),
+    SCHEMA_VALUE(oci_cpu, "period", period, OPT_U64),
+    SCHEMA_VALUE(oci_cpu, "realtimeRuntime", realtime_runtime, OPT_I64),
+    SCHEMA_VALUE(oci_cpu, "realtimePeriod", realtime_period, OPT_U64),
+    SCHEMA_VALUE(oci_cpu, "cpus", cpus, STRING, .rule = &rule_cpu_list, .flags = SCHEMA_BLANK),
+    SCHEMA_VALUE(oci_cpu, "mems", mems, STRING, .rule = &rule_cpu_list, .flags = SCHEMA_BLANK),
+    SCHEMA_VALUE(oci_cpu, "idle", idle, OPT_I64),
 };
 static SCHEMA_TYPE(oci_cpu);
 
 /* Required by the JSON schema of 1.3, optional by its text, which counts; Go leaves it out. */
 static const struct schema_field oci_pids_fields[] = {
-    SCHEMA_VALUE(oci_pids, "limit", limit, OPT_I64, .flags = SCHEMA_UNLIMITED, LATER),
+    SCHEMA_VALUE(oci_pids, "limit", limit, OPT_I64),
 };
 static SCHEMA_TYPE(oci_pids);
 
@@ -79,13 +68,13 @@ static const struct schema_field oci_block_throttle_fields[] = {
 static SCHEMA_TYPE(oci_block_throttle);
 
 static const struct schema_field oci_block_io_fields[] = {
-    SCHEMA_VALUE(oci_block_io, "weight", weight, OPT_U32, .max = UINT16_MAX, ZERO),
-    SCHEMA_VALUE(oci_block_io, "leafWeight", leaf_weight, OPT_U32, .max = UINT16_MAX, ZERO),
-    SCHEMA_NESTED_LIST(oci_block_io, "weightDevice", weight_device, oci_block_weight, LATER),
-    SCHEMA_NESTED_LIST(oci_block_io, "throttleReadBpsDevice", read_bps, oci_block_throttle, LATER),
-    SCHEMA_NESTED_LIST(oci_block_io, "throttleWriteBpsDevice", write_bps, oci_block_throttle, LATER),
-    SCHEMA_NESTED_LIST(oci_block_io, "throttleReadIOPSDevice", read_iops, oci_block_throttle, LATER),
-    SCHEMA_NESTED_LIST(oci_block_io, "throttleWriteIOPSDevice", write_iops, oci_block_throttle, LATER),
+    SCHEMA_VALUE(oci_block_io, "weight", weight, OPT_U32, .max = UINT16_MAX),
+    SCHEMA_VALUE(oci_block_io, "leafWeight", leaf_weight, OPT_U32, .max = UINT16_MAX),
+    SCHEMA_NESTED_LIST(oci_block_io, "weightDevice", weight_device, oci_block_weight),
+    SCHEMA_NESTED_LIST(oci_block_io, "throttleReadBpsDevice", read_bps, oci_block_throttle),
+    SCHEMA_NESTED_LIST(oci_block_io, "throttleWriteBpsDevice", write_bps, oci_block_throttle),
+    SCHEMA_NESTED_LIST(oci_block_io, "throttleReadIOPSDevice", read_iops, oci_block_throttle),
+    SCHEMA_NESTED_LIST(oci_block_io, "throttleWriteIOPSDevice", write_iops, oci_block_throttle),
 };
 static SCHEMA_TYPE(oci_block_io);
 
@@ -103,8 +92,8 @@ static const struct schema_field oci_net_priority_fields[] = {
 static SCHEMA_TYPE(oci_net_priority);
 
 static const struct schema_field oci_network_class_fields[] = {
-    SCHEMA_VALUE(oci_network_class, "classID", class_id, OPT_U32, ZERO),
-    SCHEMA_NESTED_LIST(oci_network_class, "priorities", priorities, oci_net_priority, LATER),
+    SCHEMA_VALUE(oci_network_class, "classID", class_id, OPT_U32),
+    SCHEMA_NESTED_LIST(oci_network_class, "priorities", priorities, oci_net_priority),
 };
 static SCHEMA_TYPE(oci_network_class);
 
@@ -120,9 +109,9 @@ static const struct schema_field oci_resources_fields[] = {
     SCHEMA_NESTED_POINTER(oci_resources, "cpu", cpu, oci_cpu),
     SCHEMA_NESTED_POINTER(oci_resources, "pids", pids, oci_pids),
     SCHEMA_NESTED_POINTER(oci_resources, "blockIO", block_io, oci_block_io),
-    SCHEMA_NESTED_LIST(oci_resources, "hugepageLimits", hugepage_limits, oci_hugepage_limit, LATER),
+    SCHEMA_NESTED_LIST(oci_resources, "hugepageLimits", hugepage_limits, oci_hugepage_limit),
     SCHEMA_NESTED_POINTER(oci_resources, "network", network, oci_network_class),
-    SCHEMA_NESTED_KEYED(oci_resources, "rdma", rdma, oci_rdma, LATER),
-    SCHEMA_VALUE(oci_resources, "unified", unified, MAP, LATER),
+    SCHEMA_NESTED_KEYED(oci_resources, "rdma", rdma, oci_rdma),
+    SCHEMA_VALUE(oci_resources, "unified", unified, MAP),
 };
 SCHEMA_TYPE(oci_resources);

@@ -1,4 +1,5 @@
-# pause, resume, update and events: what they take, and what they say to a container without a cgroup.
+# pause, resume, update and events: what they take, and what they say to a container without a cgroup. Limits where
+# no cgroup can be made. (With cgroups: tests/rootful/cgroups.bats, tests/vm.)
 
 load ../lib/common
 
@@ -11,7 +12,7 @@ start_one() {
     B=$TMP/bundle
     make_bundle "$B"
     set_args "$B" /bin/sleep 1000
-    bryo run --detach -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
+    bryo --cgroup-manager disabled run --detach -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
 }
 
 NO_CGROUP='it has no cgroup (cgroup manager "disabled")'
@@ -24,7 +25,7 @@ NO_CGROUP='it has no cgroup (cgroup manager "disabled")'
         assert_status 1
         assert_equal "$output" ""
         assert_output "cannot pause container \"$ID\": $NO_CGROUP"
-        assert_output "hint: this version"
+        assert_output "hint: it was created where no cgroup could be made, or with --cgroup-manager disabled"
     done
     run bryo resume "$ID"
     assert_status 1
@@ -45,7 +46,7 @@ NO_CGROUP='it has no cgroup (cgroup manager "disabled")'
 @test "a container that was only created is told the same" {
     B=$TMP/bundle
     make_bundle "$B"
-    bryo create -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
+    bryo --cgroup-manager disabled create -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
     run bryo pause "$ID"
     assert_status 1
     assert_output "$NO_CGROUP"
@@ -141,4 +142,53 @@ NO_CGROUP='it has no cgroup (cgroup manager "disabled")'
     run bryo update -r "$TMP/none" nobody
     assert_status 1
     assert_output "$TMP/none"
+}
+
+@test "limits without a cgroup: an error by name, dropped with a warning, or not looked at" {
+    B=$TMP/bundle
+    make_bundle "$B" '.linux.resources = {memory: {limit: 1000000}, cpu: {shares: 512, cpus: "0"}, pids: {limit: 50}}'
+    run --separate-stderr bryo --cgroup-manager disabled run -b "$B" "$ID"
+    assert_status 1
+    assert_equal "${stderr_lines[0]}" 'bryo: linux.resources.memory.limit: the cgroup manager "disabled" sets no limits'
+    assert_output "--limits=try runs the container without"
+    [ ! -e "$BRYO_ROOT/$ID" ]
+    run --separate-stderr bryo --cgroup-manager disabled --limits try run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "${stderr_lines[0]}" "bryo: warning: without the limits linux.resources.memory.limit, linux.resources.cpu.shares, linux.resources.cpu.cpus, linux.resources.pids.limit: the cgroup manager \"disabled\" sets no limits"
+    run --separate-stderr bryo --cgroup-manager disabled --limits off run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "$stderr" ""
+}
+
+@test "what engines write for no limit needs no cgroup" {
+    B=$TMP/bundle
+    make_bundle "$B" '.linux.resources = {memory: {limit: -1, swap: 0, kernel: -1, disableOOMKiller: false}, cpu: {shares: 0, quota: -1, period: 0, cpus: ""}, pids: {limit: -1}, blockIO: {weight: 0, leafWeight: 0, weightDevice: []}, network: {classID: 0}, hugepageLimits: null}'
+    run --separate-stderr bryo --cgroup-manager disabled run -b "$B" "$ID"
+    assert_status 0
+    assert_equal "$stderr" ""
+}
+
+@test "linux.cgroupsPath: not looked at without cgroups, and the manager's to refuse otherwise" {
+    B=$TMP/bundle
+    make_bundle "$B" '.linux.cgroupsPath = "/../x"'
+    bryo --cgroup-manager disabled run -b "$B" "$ID"
+    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+        run bryo --cgroup-manager cgroupfs run -b "$B" "$ID"
+        assert_status 1
+        assert_output 'linux.cgroupsPath: expected a path without "..", found "/../x"'
+    elif ! is_root; then
+        edit_config "$B" '.linux.cgroupsPath = "/x"'
+        run bryo run -b "$B" "$ID"
+        assert_status 1
+        assert_output 'linux.cgroupsPath: this machine has cgroup v1, which only root can manage'
+        assert_output 'hint: boot with systemd.unified_cgroup_hierarchy=1 for cgroup v2'
+    fi
+    [ ! -e "$BRYO_ROOT/$ID" ]
+}
+
+@test "exec --cgroup without a cgroup" {
+    start_one
+    run bryo exec --cgroup sub "$ID" true
+    assert_status 255
+    assert_output "container \"$ID\": --cgroup: it has no cgroup (cgroup manager \"disabled\")"
 }

@@ -135,11 +135,11 @@ verbs() {
     refused 'list: unknown option "--x\x07"' 'bryo list --help lists the options' list $'--x\a'
 }
 
-@test "cgroup managers are refused by name, disabled and auto are not" {
-    local hint='leave the option out: containers stay in the cgroup of the caller (podman: --cgroups=disabled)'
-    refused '--systemd-cgroup: this version of bryo manages no cgroups' "$hint" --systemd-cgroup list
-    refused '--cgroup-manager: this version of bryo manages no cgroups' "$hint" --cgroup-manager=systemd list
-    refused '--cgroup-manager: expected disabled or auto, found "lxc"' '' --cgroup-manager lxc list
+@test "cgroup managers and limits: the words that are known" {
+    refused '--cgroup-manager: expected systemd, cgroupfs, disabled or auto, found "lxc"' '' --cgroup-manager lxc list
+    refused '--limits: expected require, try or off, found "some"' '' --limits some list
+    bryo --cgroup-manager=systemd --limits=try list
+    bryo --cgroup-manager cgroupfs --systemd-cgroup --limits off list
     bryo --cgroup-manager=disabled list
     bryo --cgroup-manager auto --systemd-cgroup=false list
 }

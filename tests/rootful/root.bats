@@ -76,14 +76,6 @@ teardown() {
     assert_equal "$(wc -l </proc/self/mountinfo)" "$before"
 }
 
-@test "limits that this version does not set are refused by name" {
-    edit_config "$B" '.linux.resources.memory.limit = 1000000'
-    run bryo run -b "$B" "$ID"
-    assert_status 1
-    assert_output "linux.resources.memory"
-    [ ! -e "$BRYO_ROOT/$ID" ]
-}
-
 @test "capabilities that are not granted are gone for good" {
     edit_config "$B" '.process.capabilities = {bounding: ["CAP_CHOWN"], permitted: ["CAP_CHOWN"], effective: ["CAP_CHOWN"]}'
     set_args "$B" sh -c 'grep ^Cap /proc/self/status; mount -t tmpfs tmpfs /tmp 2>&1; hostname other 2>&1'

@@ -28,12 +28,7 @@ static struct {
     int64_t memory_limit;
 } fake;
 
-static int fake_probe(struct error *why)
-{
-    return error_set(why, EPERM, "not here");
-}
-
-static int fake_create(struct cgroup *cg, const struct cgroup_request *req, struct error *err)
+static int fake_plan(struct cgroup *cg, const struct cgroup_request *req, struct error *err)
 {
     cg->path = strdup(req->id);
     return cg->path ? 0 : error_oom(err);
@@ -88,8 +83,7 @@ static int fake_oom_count(const struct cgroup *cg, int fd, uint64_t *count, stru
 
 static const struct cgroup_manager manager = {
     .name = "fake",
-    .probe = fake_probe,
-    .create = fake_create,
+    .plan = fake_plan,
     .update = fake_update,
     .freeze = fake_freeze,
     .is_frozen = fake_is_frozen,
@@ -104,18 +98,20 @@ static void test_none(void **state)
     _cleanup_cgroup_ struct cgroup cg = {0};
     const struct cgroup_request req = {.id = "x"};
     const char *const texts = "it has no cgroup (cgroup manager \"disabled\")";
+    int fd = -EBADF;
     cJSON *data;
     uint64_t n;
 
     (void)state;
-    assert_int_equal(cgroup_manager_find("disabled", &cg.manager, &err), 0);
+    assert_int_equal(cgroup_plan(&cg, "disabled", &req, &err), 0);
     assert_ptr_equal(cg.manager, &cgroup_none);
-    assert_int_equal(cgroup_manager_find(NULL, &cg.manager, &err), 0);
-    assert_ptr_equal(cg.manager, &cgroup_none);
-    assert_int_equal(cgroup_manager_find("auto", &cg.manager, &err), 0);
-    assert_ptr_equal(cg.manager, &cgroup_none);
-    assert_int_equal(cgroup_create(&cg, &req, &err), 0);
+    assert_int_equal(cgroup_make(&cg, &req, &fd, &err), 0);
+    assert_int_equal(fd, -EBADF);
+    assert_int_equal(cgroup_attach(&cg, &req, &err), 0);
     assert_false(cgroup_exists(&cg));
+    assert_string_equal(cgroup_manager_name(&cg), "disabled");
+    assert_int_equal(cgroup_clone_fd(&cg, NULL, 1, &err), -EBADF);
+    assert_null(err.text);
     assert_int_equal(cgroup_is_frozen(&cg), 0);
     assert_int_equal(cgroup_freeze(&cg, true, &err), -EOPNOTSUPP);
     assert_string_equal(err.text, texts);
@@ -126,7 +122,7 @@ static void test_none(void **state)
     assert_int_equal(cgroup_oom_count(&cg, -1, &n, &err), -EOPNOTSUPP);
     assert_int_equal(cgroup_processes(&cg, NULL, NULL, &err), -EOPNOTSUPP);
     assert_int_equal(cgroup_kill(&cg, 9, &err), -EOPNOTSUPP);
-    assert_int_equal(cgroup_enter(&cg, NULL, 1, &err), -EOPNOTSUPP);
+    assert_int_equal(cgroup_enter(&cg, NULL, 1, 1, &err), -EOPNOTSUPP);
     assert_string_equal(err.text, texts);
     assert_int_equal(cgroup_destroy(&cg, &err), 0);
 }
@@ -135,7 +131,6 @@ static void test_open(void **state)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_cgroup_ struct cgroup cg = {0};
-    const struct cgroup_manager *found = NULL;
 
     (void)state;
     assert_int_equal(cgroup_open(&cg, NULL, NULL, &err), 0);
@@ -144,7 +139,11 @@ static void test_open(void **state)
     assert_ptr_equal(cg.manager, &cgroup_none);
     assert_int_equal(cgroup_open(&cg, "wood", "/x", &err), -EINVAL);
     assert_string_equal(err.text, "unknown cgroup manager \"wood\"");
-    assert_int_equal(cgroup_manager_find("wood", &found, &err), -EINVAL);
+    const struct cgroup_request req = {.id = "x"};
+    assert_int_equal(cgroup_plan(&cg, "wood", &req, &err), -EINVAL);
+    assert_string_equal(err.text, "unknown cgroup manager \"wood\"");
+    assert_true(cgroup_manager_known("auto") && cgroup_manager_known("systemd") &&
+                !cgroup_manager_known("wood"));
 }
 
 static void test_dispatch(void **state)
@@ -157,7 +156,7 @@ static void test_dispatch(void **state)
 
     (void)state;
     assert_false(cgroup_exists(&cg));
-    assert_int_equal(cgroup_create(&cg, &req, &err), 0);
+    assert_int_equal(cg.manager->plan(&cg, &req, &err), 0);
     assert_true(cgroup_exists(&cg));
     assert_int_equal(cgroup_freeze(&cg, true, &err), 0);
     assert_int_equal(cgroup_is_frozen(&cg), 1);

@@ -260,8 +260,9 @@ static void test_errors(void **state)
         {&cli_global, {"--rootless", "yes"}, "--rootless: expected true, false or auto, found \"yes\"", NULL},
         {&cli_global,
          {"--cgroup-manager=lxc"},
-         "--cgroup-manager: expected disabled or auto, found \"lxc\"",
+         "--cgroup-manager: expected systemd, cgroupfs, disabled or auto, found \"lxc\"",
          NULL},
+        {&cli_global, {"--limits=some"}, "--limits: expected require, try or off, found \"some\"", NULL},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -272,25 +273,29 @@ static void test_errors(void **state)
     }
 }
 
-/* Not carried out yet: an error by name, not an option without effect. */
-static void test_cgroup_managers_are_refused(void **state)
+static void test_cgroup_options(void **state)
 {
     (void)state;
-    char **const lines[] = {WORDS("--systemd-cgroup", "list"), WORDS("--cgroup-manager", "systemd", "list"),
-                            WORDS("--cgroup-manager=cgroupfs", "list")};
+    static const struct {
+        const char *words[3], *manager;
+        enum cgroup_limits limits;
+    } table[] = {
+        {{"list"}, NULL, LIMITS_REQUIRE},
+        {{"--systemd-cgroup", "list"}, "systemd", LIMITS_REQUIRE},
+        {{"--systemd-cgroup=false", "list"}, NULL, LIMITS_REQUIRE},
+        {{"--cgroup-manager=cgroupfs", "--limits=try", "list"}, "cgroupfs", LIMITS_TRY},
+        {{"--cgroup-manager", "disabled", "list"}, "disabled", LIMITS_REQUIRE},
+        {{"--cgroup-manager=auto", "--limits=require", "list"}, "auto", LIMITS_REQUIRE},
+        {{"--limits", "off", "list"}, NULL, LIMITS_OFF},
+    };
 
-    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-        _cleanup_parsed_ struct parsed p = parse(&cli_global, lines[i]);
-        assert_int_equal(p.r, -ENOTSUP);
-        assert_non_null(strstr(error_text(&p.err), "this version of bryo manages no cgroups"));
-        assert_non_null(strstr(p.err.hint, "--cgroups=disabled"));
-    }
-    char **const fine[] = {WORDS("--systemd-cgroup=false", "list"),
-                           WORDS("--cgroup-manager", "disabled", "list"),
-                           WORDS("--cgroup-manager=auto", "list")};
-    for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
-        _cleanup_parsed_ struct parsed p = parse(&cli_global, fine[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        char *words[4] = {(char *)table[i].words[0], (char *)table[i].words[1], (char *)table[i].words[2]};
+        _cleanup_parsed_ struct parsed p = parse(&cli_global, words);
         good(&p);
+        const char *manager = global_cgroup_manager(p.inv.options);
+        assert_string_equal(manager ? manager : "none", table[i].manager ? table[i].manager : "none");
+        assert_int_equal(global_limits(p.inv.options), table[i].limits);
     }
 }
 
@@ -381,7 +386,7 @@ int main(void)
         cmocka_unit_test(test_end_of_options),
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_cgroup_managers_are_refused),
+        cmocka_unit_test(test_cgroup_options),
         cmocka_unit_test(test_global_stops_at_the_verb),
         cmocka_unit_test(test_options_before_an_error),
         cmocka_unit_test(test_no_words_at_all),

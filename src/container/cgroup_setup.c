@@ -1,0 +1,97 @@
+#include "container/cgroup_setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cgroup/cgroup.h"
+
+/* Does the container get cgroup files that it can write: a mount of the type, with the last of ro and rw not
+ * ro? */
+static bool has_writable_mount(const struct oci_config *config)
+{
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        const struct oci_mount *m = &config->mounts.items[i];
+        bool readonly = false;
+        if (!m->type || (strcmp(m->type, "cgroup") != 0 && strcmp(m->type, "cgroup2") != 0))
+            continue;
+        STRV_FOREACH (option, m->options)
+            if (strcmp(*option, "ro") == 0 || strcmp(*option, "rro") == 0)
+                readonly = true;
+            else if (strcmp(*option, "rw") == 0)
+                readonly = false;
+        if (!readonly)
+            return true;
+    }
+    return false;
+}
+
+/* The annotations are in the config until the state takes them over. */
+static struct cgroup_request request(const struct container *c)
+{
+    const struct oci_linux *l = &c->config->linux_;
+
+    return (struct cgroup_request){
+        .id = c->opts->id,
+        .path = l->cgroups_path,
+        .resources = l->resources,
+        .devices = &l->devices,
+        .annotations = c->state ? &c->state->annotations : &c->config->annotations,
+        .uid_mappings = &c->map.uids,
+        .gid_mappings = &c->map.gids,
+        .delegate = c->new_ns[OCI_NS_CGROUP] && has_writable_mount(c->config),
+        .in_userns = c->userns,
+        .unified = c->cgroup_unified,
+        .limits = c->rt->limits,
+        .log = c->rt->log,
+        .pid = c->init_pid,
+    };
+}
+
+int cgroup_setup_plan(struct container *c, struct error *err)
+{
+    const struct cgroup_request req = request(c);
+
+    return cgroup_plan(&c->cgroup, c->rt->cgroup_manager, &req, err);
+}
+
+static int keep(struct container *c, struct error *err)
+{
+    struct oci_state *s = c->state;
+
+    free(s->cgroup_manager);
+    free(s->cgroup_path);
+    s->cgroup_manager = strdup(cgroup_manager_name(&c->cgroup));
+    s->cgroup_path = c->cgroup.path ? strdup(c->cgroup.path) : NULL;
+    return s->cgroup_manager && (s->cgroup_path || !c->cgroup.path) ? 0 : error_oom(err);
+}
+
+int cgroup_setup_make(struct container *c, struct error *err)
+{
+    const struct cgroup_request req = request(c);
+    int r = keep(c, err);
+
+    if (r < 0 || !cgroup_exists(&c->cgroup))
+        return r;
+    /* Killed from here on, the call leaves a note by which delete finds the cgroup. */
+    r = statedir_note_cgroup(&c->dir, cgroup_manager_name(&c->cgroup), c->cgroup.path, err);
+    if (r == 0)
+        r = cgroup_make(&c->cgroup, &req, &c->cgroup_fd, err);
+    if (r < 0) { /* nothing of ours is there: what has the name is another's, and not to be removed */
+        free(c->state->cgroup_path);
+        c->state->cgroup_path = NULL;
+    }
+    return r;
+}
+
+int cgroup_setup_attach(struct container *c, struct error *err)
+{
+    const struct cgroup_request req = request(c);
+    int r = c->in_cgroup ? 0 : cgroup_attach(&c->cgroup, &req, err);
+
+    fd_close(&c->cgroup_fd);
+    /* Some managers know the place only now. */
+    return r < 0 || c->in_cgroup ? r : keep(c, err);
+}
