@@ -80,7 +80,10 @@ static void unborrow_state(struct container *c)
 /* What init inherits. */
 static int prepare_inheritance(struct container *c, struct error *err)
 {
-    int r;
+    int r = hook_output_open(&c->hook_output, c->state, err);
+
+    if (r < 0)
+        return r;
 
     c->waiting_fd = statedir_hold_waiting(&c->dir, err);
     if (c->waiting_fd < 0)
@@ -170,9 +173,9 @@ static int run_runtime_hooks(struct container *c, struct error *err)
     if (r == 0)
         r = net_devices_move(devices, c->init_pid, err);
     if (r == 0)
-        r = hooks_run(&h->prestart, "prestart", c->state, "created", err);
+        r = hooks_run(&h->prestart, "prestart", c->state, "created", &c->hook_output, err);
     if (r == 0)
-        r = hooks_run(&h->create_runtime, "createRuntime", c->state, "created", err);
+        r = hooks_run(&h->create_runtime, "createRuntime", c->state, "created", &c->hook_output, err);
     return r < 0 ? r : channel_send(&c->channel, STEP_HOOKS_DONE, 0, NULL, -1, err);
 }
 

@@ -157,7 +157,7 @@ static int exec_program(struct exec_init *in, struct error *err)
     struct drop_plan plan = {.process = x->config->process,
                              .filter = x->has_filter ? &x->filter : NULL,
                              .agent_fd = x->agent_fd,
-                             .keep_groups = annotations_keep_groups(x->config),
+                             .keep_groups = annotations_keep_groups(&x->config->annotations),
                              .setgroups_denied = x->setgroups_denied};
     int r;
 

@@ -48,6 +48,11 @@ int filter_compile(struct container *c, struct error *err)
     r = seccomp_compile(c->config->linux_.seccomp, &filter, &unknown, err);
     if (r < 0)
         return r;
+    if (c->fail_unknown_syscall && unknown) {
+        error_set(err, EINVAL, "linux.seccomp: unknown system call \"%s\"", unknown[0]);
+        error_hint(err, "the annotation run.oci.seccomp_fail_unknown_syscall makes it an error");
+        return -EINVAL;
+    }
     STRV_FOREACH (name, unknown)
         log_info(c->rt->log, "linux.seccomp: unknown system call \"%s\" is left out", *name);
     memcpy(c->filter->code, filter.code, filter.len * sizeof *filter.code);

@@ -1,15 +1,47 @@
 #include "container/hooks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "container/annotations.h"
+
+/* Opening never waits, as it would for a fifo without a reader; writing does. */
+static int open_append(const char *path, int *fd, struct error *err)
+{
+    if (!path)
+        return 0;
+    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*fd < 0)
+        return error_sys(err, errno, "annotations[\"run.oci.hooks.*\"]: open \"%s\"", path);
+    return fd_set_nonblock(*fd, 0);
+}
+
+int hook_output_open(struct hook_output *output, const struct oci_state *state, struct error *err)
+{
+    _cleanup_free_ char *out = NULL, *err_out = NULL;
+    int r = annotations_hook_output(&state->annotations, state->bundle, &out, &err_out, err);
+
+    if (r == 0)
+        r = open_append(out, &output->out, err);
+    return r < 0 ? r : open_append(err_out, &output->err, err);
+}
+
+void hook_output_close(struct hook_output *output)
+{
+    fd_close(&output->out);
+    fd_close(&output->err);
+    *output = HOOK_OUTPUT_INIT;
+}
+#define _cleanup_hook_output_ __attribute__((cleanup(hook_output_close)))
 
 /* The end of what a hook printed: enough to see why it failed, as one line. */
 static char *last_words(const char *output)
@@ -29,13 +61,30 @@ static char *last_words(const char *output)
     return quoted;
 }
 
+static int failed(const struct oci_hook *hook, const char *name, size_t index, int status, const char *output,
+                  bool to_files, struct error *err)
+{
+    _cleanup_free_ char *words = last_words(output);
+
+    if (WIFSIGNALED(status))
+        error_set(err, EINVAL, "%s hook %zu (\"%s\") was killed by %s%s%s", name, index, hook->path,
+                  signal_name(WTERMSIG(status)) ? signal_name(WTERMSIG(status)) : "a signal",
+                  words ? ": " : "", words ? words : "");
+    else
+        error_set(err, EINVAL, "%s hook %zu (\"%s\") exited with status %d%s%s", name, index, hook->path,
+                  WEXITSTATUS(status), words ? ": " : "", words ? words : "");
+    if (to_files && !words)
+        error_hint(err, "what it printed is in the files of the annotations run.oci.hooks.*");
+    return -EINVAL;
+}
+
 static int run_hook(const struct oci_hook *hook, const char *name, size_t index, const char *input,
-                    struct error *err)
+                    const struct hook_output *files, struct error *err)
 {
     char *own_argv[] = {hook->path, NULL};
     char *no_env[] = {NULL};
     struct spawn s = SPAWN_INIT;
-    _cleanup_free_ char *output = NULL, *words = NULL;
+    _cleanup_free_ char *output = NULL;
     int status, r;
 
     s.path = hook->path;
@@ -43,6 +92,8 @@ static int run_hook(const struct oci_hook *hook, const char *name, size_t index,
     s.env = hook->env ? hook->env : no_env;
     s.input = input;
     s.input_len = strlen(input);
+    s.stdout_fd = files->out;
+    s.stderr_fd = files->err;
     if (hook->timeout.set)
         s.timeout_ms = hook->timeout.value > INT_MAX / 1000 ? INT_MAX : (int)(hook->timeout.value * 1000);
     r = spawn_start(&s, err);
@@ -59,13 +110,7 @@ static int run_hook(const struct oci_hook *hook, const char *name, size_t index,
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    words = last_words(output);
-    if (WIFSIGNALED(status))
-        return error_set(err, EINVAL, "%s hook %zu (\"%s\") was killed by %s%s%s", name, index, hook->path,
-                         signal_name(WTERMSIG(status)) ? signal_name(WTERMSIG(status)) : "a signal",
-                         words ? ": " : "", words ? words : "");
-    return error_set(err, EINVAL, "%s hook %zu (\"%s\") exited with status %d%s%s", name, index, hook->path,
-                     WEXITSTATUS(status), words ? ": " : "", words ? words : "");
+    return failed(hook, name, index, status, output, files->out >= 0 || files->err >= 0, err);
 }
 
 static char *state_text(const struct oci_state *state, const char *status)
@@ -76,31 +121,37 @@ static char *state_text(const struct oci_state *state, const char *status)
 }
 
 int hooks_run(const struct oci_hook_list *hooks, const char *name, const struct oci_state *state,
-              const char *status, struct error *err)
+              const char *status, const struct hook_output *output, struct error *err)
 {
+    _cleanup_hook_output_ struct hook_output opened = HOOK_OUTPUT_INIT;
     _cleanup_free_ char *input = NULL;
+    int r = 0;
 
     if (!hooks->count)
         return 0;
     input = state_text(state, status);
     if (!input)
         return error_oom(err);
-    for (size_t i = 0; i < hooks->count; i++) {
-        int r = run_hook(&hooks->items[i], name, i, input, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    if (!output)
+        r = hook_output_open(&opened, state, err);
+    for (size_t i = 0; r == 0 && i < hooks->count; i++)
+        r = run_hook(&hooks->items[i], name, i, input, output ? output : &opened, err);
+    return r;
 }
 
 void hooks_run_all(const struct oci_hook_list *hooks, const char *name, const struct oci_state *state,
                    const char *status, const struct log *log)
 {
+    _cleanup_hook_output_ struct hook_output output = HOOK_OUTPUT_INIT;
     _cleanup_free_ char *input = hooks->count ? state_text(state, status) : NULL;
+    _cleanup_error_ struct error why = ERROR_INIT;
 
+    /* Without the file they still run: it is not they that failed. */
+    if (input && hook_output_open(&output, state, &why) < 0)
+        log_warn_error(log, &why);
     for (size_t i = 0; input && i < hooks->count; i++) {
         _cleanup_error_ struct error err = ERROR_INIT;
-        if (run_hook(&hooks->items[i], name, i, input, &err) < 0)
+        if (run_hook(&hooks->items[i], name, i, input, &output, &err) < 0)
             log_warn_error(log, &err);
     }
 }

@@ -158,6 +158,7 @@ static int prepare_root(struct init *in, struct error *err)
     r->new_net = c->new_ns[OCI_NS_NETWORK];
     r->new_ipc = c->new_ns[OCI_NS_IPC];
     r->new_cgroup = c->new_ns[OCI_NS_CGROUP];
+    r->label_option = c->mount_context;
     r->no_pivot = c->opts->no_pivot;
     r->cgroup_unified = c->cgroup_unified;
     r->source_fds = c->source_fds;
@@ -228,7 +229,8 @@ static int run_create_hooks(struct init *in, struct error *err)
             r = channel_expect(&in->channel, STEP_HOOKS_DONE, NULL, err);
     }
     if (r == 0)
-        r = hooks_run(&h->create_container, "createContainer", in->c->state, "created", err);
+        r = hooks_run(&h->create_container, "createContainer", in->c->state, "created", &in->c->hook_output,
+                      err);
     return r;
 }
 
@@ -324,7 +326,8 @@ static int exec_program(struct init *in, struct error *err)
     if (!p)
         return error_set(err, EINVAL,
                          "process: missing; a container without it can be created but not started");
-    if (hooks_run(&c->config->hooks.start_container, "startContainer", c->state, "created", err) < 0) {
+    if (hooks_run(&c->config->hooks.start_container, "startContainer", c->state, "created", &c->hook_output,
+                  err) < 0) {
         /* Tells `start` to destroy the container, as the specification demands for this hook. */
         err->code = ECANCELED;
         return -ECANCELED;

@@ -10,6 +10,7 @@
 #include "cgroup/cgroup.h"
 #include "container/channel.h"
 #include "container/container.h"
+#include "container/hooks.h"
 #include "container/statedir.h"
 #include "oci/config.h"
 #include "oci/state.h"
@@ -40,6 +41,8 @@ struct container {
     bool foreign;              /* shares a user or pid namespace with processes that are not ours to trust */
     bool userns;               /* init will be in a user namespace that is not the initial one */
     bool keep_groups;          /* the caller's supplementary groups stay (annotations.h) */
+    bool fail_unknown_syscall; /* in the seccomp profile (annotations.h) */
+    const char *mount_context; /* the mount option of linux.mountLabel (annotations.h) */
     bool setgroups_denied;     /* there setgroups(2) is forbidden */
     bool cgroup_unified;       /* the host's /sys/fs/cgroup is cgroup2 alone */
     struct cgroup cgroup;      /* where it will be; its manager is "disabled" for none */
@@ -53,6 +56,7 @@ struct container {
     /* create.c, launch.c: what exists */
     struct statedir dir;
     struct oci_state *state;
+    struct hook_output hook_output;
     int waiting_fd; /* lock that says "created" (statedir.h) */
     int listen_fd;  /* start.sock */
     int cgroup_fd;  /* of the cgroup that init is cloned into, -EBADF: none */

@@ -129,7 +129,7 @@ int container_start(const struct runtime *rt, const char *id, struct error *err)
     if (r < 0)
         return r;
     (void)unlinkat(dir.fd, STATEDIR_SOCKET, 0);
-    r = hooks_run(&state->poststart, "poststart", state, "running", err);
+    r = hooks_run(&state->poststart, "poststart", state, "running", NULL, err);
     if (r < 0)
         destroy_failed_start(rt, &dir, state);
     return r;

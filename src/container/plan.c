@@ -235,6 +235,19 @@ static int check_process(const struct container *c, struct error *err)
     return 0;
 }
 
+static int plan_annotations(struct container *c, struct error *err)
+{
+    const struct oci_map *annotations = &c->config->annotations;
+    int r = annotations_check(annotations, c->rt->log, err);
+
+    if (r == 0 && !c->pidfd_socket)
+        r = annotations_pidfd_socket(annotations, c->bundle, &c->pidfd_socket, err);
+    c->keep_groups = annotations_keep_groups(annotations);
+    c->fail_unknown_syscall = annotations_fail_unknown_syscall(annotations);
+    c->mount_context = annotations_mount_context(annotations);
+    return r;
+}
+
 static bool cgroup_is_unified(void)
 {
     struct statfs fs;
@@ -253,6 +266,7 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
                             .detached = create || opts->detach,
                             .agent_fd = -EBADF,
                             .dir = STATEDIR_INIT,
+                            .hook_output = HOOK_OUTPUT_INIT,
                             .waiting_fd = -EBADF,
                             .listen_fd = -EBADF,
                             .cgroup_fd = -EBADF,
@@ -297,8 +311,7 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
     if (r == 0)
         r = filter_plan(c, err);
     if (r == 0)
-        r = annotations_check(c->config, c->rt->log, err);
-    c->keep_groups = r == 0 && annotations_keep_groups(c->config);
+        r = plan_annotations(c, err);
     c->cgroup_unified = cgroup_is_unified();
     return r < 0 ? r : cgroup_setup_plan(c, err);
 }
@@ -311,6 +324,7 @@ void container_plan_free(struct container *c)
     for (int i = 0; i < OCI_NS_COUNT; i++)
         fd_close(&c->join_ns[i]);
     fd_close(&c->agent_fd);
+    hook_output_close(&c->hook_output);
     fd_close(&c->waiting_fd);
     fd_close(&c->listen_fd);
     fd_close(&c->cgroup_fd);

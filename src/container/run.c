@@ -23,7 +23,7 @@ static int start_program(struct container *c, struct error *err)
     fd_close(&c->channel.fd);
     if (r < 0)
         return r;
-    return hooks_run(&c->state->poststart, "poststart", c->state, "running", err);
+    return hooks_run(&c->state->poststart, "poststart", c->state, "running", &c->hook_output, err);
 }
 
 /* The program ran, and its exit code is the answer: what goes wrong from here on is a warning. */

@@ -127,7 +127,8 @@ static int add_annotations(cJSON *features)
 
 cJSON *oci_features(const struct features_options *options)
 {
-    static const char *const no_annotations[] = {NULL};
+    /* A prefix: an engine that runs configurations of strangers may want to take these out. */
+    static const char *const unsafe_annotations[] = {"run.oci.", NULL};
     _cleanup_cjson_ cJSON *features = cJSON_CreateObject();
 
     if (!features || json_add_string(features, "ociVersionMin", OCI_VERSION_MIN) < 0 ||
@@ -135,7 +136,7 @@ cJSON *oci_features(const struct features_options *options)
         add_list(features, "hooks", oci_hook_names) < 0 ||
         add_list(features, "mountOptions", options->mount_options) < 0 || add_linux(features, options) < 0 ||
         add_annotations(features) < 0 ||
-        add_list(features, "potentiallyUnsafeConfigAnnotations", no_annotations) < 0)
+        add_list(features, "potentiallyUnsafeConfigAnnotations", unsafe_annotations) < 0)
         return NULL;
     return TAKE_PTR(features);
 }

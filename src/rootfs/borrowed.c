@@ -1,13 +1,15 @@
 /*
- * The root of a container without a mount namespace of its own: it has that of the caller, or one that it joins.
+ * The root of a container without a mount namespace of its own: it has that of the caller, or one that it
+ * joins.
  *
- * Theory of operation. What config.json wants mounted must not appear in a namespace that others live in, nor stay
- * there when the container is gone. So the root is made as always, but in a new mount namespace that init enters for
- * a while; then the whole tree is cloned as a detached one, init returns and makes the clone its root by chroot. The
- * clone belongs to no namespace, so nobody else sees it, and it goes away with the last process whose root it is.
- * (Inside, /proc/self/mountinfo is empty, and nobody can mount anything.)
+ * Theory of operation. What config.json wants mounted must not appear in a namespace that others live in, nor
+ * stay there when the container is gone. So the root is made as always, but in a new mount namespace that
+ * init enters for a while; then the whole tree is cloned as a detached one, init returns and makes the clone
+ * its root by chroot. The clone belongs to no namespace, so nobody else sees it, and it goes away with the
+ * last process whose root it is. (Inside, /proc/self/mountinfo is empty, and nobody can mount anything.)
  *
- * To return takes rights over the namespace that was left, which a user namespace of the container's own takes away.
+ * To return takes rights over the namespace that was left, which a user namespace of the container's own
+ * takes away.
  *
  * Where nothing is to be mounted, a plain chroot does.
  */
@@ -65,7 +67,8 @@ int rootfs_check_borrowed(const struct oci_config *config, bool new_userns, stru
         return 0;
     if (!new_userns)
         return refuse_unbindable(config, err);
-    error_set(err, EINVAL, "%s: needs a mount namespace, as the container has a user namespace of its own", name);
+    error_set(err, EINVAL, "%s: needs a mount namespace, as the container has a user namespace of its own",
+              name);
     error_hint(err, "add {\"type\": \"mount\"} to linux.namespaces");
     return -EINVAL;
 }
@@ -91,8 +94,8 @@ static int take_tree(struct rootfs *r, struct error *err)
 
     if (ret < 0)
         return ret;
-    int tree = sys_open_tree(r->root_fd, "",
-                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    int tree =
+        sys_open_tree(r->root_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
     if (tree < 0)
         return error_sys(err, errno, "clone the root file system \"%s\"", r->path);
     fd_close(&r->root_fd);

@@ -41,7 +41,8 @@ struct newfs {
     char *const *data;        /* "key=value" or "flag" */
     const char *skip_key;     /* leave this key of @data out */
     const char *optional_key; /* go on when the file system takes this one for invalid */
-    const char *context;      /* SELinux label of all files, unless @data has one; NULL: none */
+    const char *context;      /* SELinux label, unless @data has one; NULL: none */
+    const char *context_key;  /* the option for it; NULL: "context", all files have it */
     const char *mode;         /* mode= of its root directory, NULL: not given */
     unsigned long sb_set;     /* MS_* of the superblock */
     bool sb_readonly;

@@ -64,6 +64,7 @@ static int mask_directory(struct masks *m, int dest, const char *path, struct er
         .source = "tmpfs",
         .data = data,
         .context = label_of(m->r),
+        .context_key = m->r->label_option,
         .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
     };
     struct detail detail = {""};

@@ -154,6 +154,7 @@ int mount_filesystem(struct mounting *m, struct error *err)
         .data = plan->data,
         /* procfs and sysfs label their files themselves. */
         .context = special ? NULL : label_of(m->r),
+        .context_key = m->r->label_option,
         .mode = mount_inherited_mode(m, mode),
         .sb_set = plan->sb_set,
         /* The superblock of these is shared with others, or used by this mount alone: the mount's flag is

@@ -56,6 +56,11 @@ static bool is_label(const char *option)
     return false;
 }
 
+static const char *context_key(const struct newfs *n)
+{
+    return n->context_key ? n->context_key : "context";
+}
+
 static bool wants_context(const struct newfs *n)
 {
     STRV_FOREACH (option, n->data)
@@ -145,7 +150,7 @@ int newfs_mount(const struct newfs *n, struct detail *detail)
     int r = set_options(fs, n->data, n->skip_key, n->optional_key, n->sb_set, detail);
     if (r < 0)
         return r;
-    if (wants_context(n) && sys_fsconfig(fs, FSCONFIG_SET_STRING, "context", n->context, 0) < 0) {
+    if (wants_context(n) && sys_fsconfig(fs, FSCONFIG_SET_STRING, context_key(n), n->context, 0) < 0) {
         int code = errno;
         struct detail said = {""};
         read_message(fs, &said);
@@ -211,7 +216,7 @@ int newfs_mount2(const struct newfs *n, int dest, struct detail *detail)
         if (!is_key(*option, n->skip_key))
             strbuf_addf(&data, "%s%s", data.len ? "," : "", *option);
     if (wants_context(n))
-        strbuf_addf(&data, "%scontext=\"%s\"", data.len ? "," : "", n->context);
+        strbuf_addf(&data, "%s%s=\"%s\"", data.len ? "," : "", context_key(n), n->context);
     if (n->mode)
         strbuf_addf(&data, "%smode=%s", data.len ? "," : "", n->mode);
     if (data.oom)

@@ -34,9 +34,10 @@ struct rootfs {
     bool in_userns;   /* init is in a user namespace that is not the initial one: devices
                          are bound */
     bool new_pid, new_net, new_ipc, new_cgroup; /* namespaces that are this container's own */
-    bool no_pivot;         /* --no-pivot: MS_MOVE and chroot instead (root on an initramfs) */
-    bool cgroup_unified;   /* /sys/fs/cgroup of the host is cgroup2 alone */
-    const int *source_fds; /* from rootfs_open_sources; one for each of config->mounts, -EBADF: none */
+    const char *label_option; /* what linux.mountLabel becomes: "context" (NULL), "rootcontext" … */
+    bool no_pivot;            /* --no-pivot: MS_MOVE and chroot instead (root on an initramfs) */
+    bool cgroup_unified;      /* /sys/fs/cgroup of the host is cgroup2 alone */
+    const int *source_fds;    /* from rootfs_open_sources; one for each of config->mounts, -EBADF: none */
     struct rootfs_warn warn;
     /* kept between the calls */
     int root_fd;    /* the container's root, O_PATH */

@@ -205,14 +205,3 @@ assert_failed_with() {
     run bryo run -b "$B" "$ID.2"
     assert_failed_with 'annotations["run.oci.keep_original_groups"]: expected "0" or "1", found "yes"'
 }
-
-@test "annotations of crun: a handler is refused, what has no effect is warned about" {
-    edit_config "$B" '.annotations = {"run.oci.handler": "krun"}'
-    run bryo run -b "$B" "$ID"
-    assert_failed_with 'annotations["run.oci.handler"]: "krun"'
-    edit_config "$B" '.annotations = {"run.oci.systemd.subgroup": "x", "org.opencontainers.image.title": "y"}'
-    run bryo run -b "$B" "$ID"
-    assert_status 0
-    assert_output 'annotations["run.oci.systemd.subgroup"] has no effect'
-    refute_output image.title
-}

@@ -182,7 +182,9 @@ static void test_features(void **state)
     assert_string_equal(get(json, "ociVersionMax")->valuestring, "1.3.0");
     assert_int_equal(cJSON_GetArraySize(get(json, "hooks")), 6);
     assert_true(list_has(get(json, "mountOptions"), "rro"));
-    assert_int_equal(cJSON_GetArraySize(get(json, "potentiallyUnsafeConfigAnnotations")), 0);
+    const cJSON *unsafe = get(json, "potentiallyUnsafeConfigAnnotations");
+    assert_int_equal(cJSON_GetArraySize(unsafe), 1);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetArrayItem(unsafe, 0)), "run.oci.");
     cJSON_ArrayForEach (e, get(json, "annotations")) {
         assert_true(cJSON_IsString(e) && *e->valuestring);
         assert_null(strchr(e->valuestring, '\n'));
