@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "container/runtime.h"
 #include "oci/config.h"
-#include "rootfs/mountinfo.h"
+#include "base/mountinfo.h"
 
 /* Adds @mount, a bind mount or a tmpfs; its source is absolute. */
 int container_mounts_add(const struct runtime *rt, const char *id, const struct oci_mount *mount,

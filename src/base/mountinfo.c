@@ -1,15 +1,15 @@
 /*
  * /proc/PID/mountinfo, line by line. proc_pid_mountinfo(5).
  */
-#include <errno.h>
-#include <stdio.h>
+#include "base/mountinfo.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/str.h"
-#include "base/syscalls.h"
-#include "rootfs/internal.h"
 
 #define MOUNTINFO_MAX (64U << 20)
 
