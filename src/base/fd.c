@@ -119,7 +119,7 @@ int fd_send(int sock, const void *data, size_t n, const int *fds, size_t nfds)
     return 0;
 }
 
-ssize_t fd_recv(int sock, void *data, size_t n, int *fds, size_t *nfds)
+static ssize_t receive(int sock, int flags, void *data, size_t n, int *fds, size_t *nfds)
 {
     union {
         char space[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
@@ -135,7 +135,7 @@ ssize_t fd_recv(int sock, void *data, size_t n, int *fds, size_t *nfds)
     ssize_t r;
 
     do
-        r = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+        r = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | flags);
     while (r < 0 && errno == EINTR);
     if (r < 0)
         return -errno;
@@ -164,6 +164,16 @@ ssize_t fd_recv(int sock, void *data, size_t n, int *fds, size_t *nfds)
     if (nfds)
         *nfds = got;
     return r;
+}
+
+ssize_t fd_recv(int sock, void *data, size_t n, int *fds, size_t *nfds)
+{
+    return receive(sock, 0, data, n, fds, nfds);
+}
+
+ssize_t fd_recv_now(int sock, void *data, size_t n, int *fds, size_t *nfds)
+{
+    return receive(sock, MSG_DONTWAIT, data, n, fds, nfds);
 }
 
 /* Fills @sa with "/proc/self/fd/DIRFD/NAME", so that the length of the directory's own path does not matter.

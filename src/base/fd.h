@@ -32,6 +32,8 @@ int fd_send(int sock, const void *data, size_t n, const int *fds, size_t nfds);
  * *nfds: in, room in @fds; out, how many came; more than fit are closed and -EMSGSIZE is returned. Returns
  * the byte count (0: the peer closed) or -errno. The caller owns the descriptors. */
 ssize_t fd_recv(int sock, void *data, size_t n, int *fds, size_t *nfds);
+/* The same, but -EAGAIN when no message is there yet. */
+ssize_t fd_recv_now(int sock, void *data, size_t n, int *fds, size_t *nfds);
 
 /* Connects a unix socket of @type (SOCK_STREAM, SOCK_SEQPACKET) to @path, of any length (above 107 bytes
  * through the directory's descriptor). Returns the O_CLOEXEC socket or -errno. */

@@ -54,7 +54,7 @@ static int run(const struct invocation *inv, struct error *err)
         error_set(err, EINVAL, "exec: --process FILE and a command exclude each other");
     else if (container_exec(inv->rt, &exec, &exit_code, err) == 0)
         return exit_code;
-    return EXIT_EXEC_FAILED;
+    return -EINVAL;
 }
 
 const struct verb cli_exec = {
@@ -73,5 +73,6 @@ const struct verb cli_exec = {
     .min_args = 1,
     .max_args = SIZE_MAX,
     .stop_at_first = true,
+    .failure_code = EXIT_EXEC_FAILED,
     .run = run,
 };

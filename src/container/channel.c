@@ -65,7 +65,7 @@ static int send_packet(int sock, enum channel_step step, int64_t value, const ch
     return fd_send(sock, &p, sizeof p.head + text_len + hint_len, &fd, fd >= 0 ? 1 : 0);
 }
 
-static int next(const struct channel *ch, const char *waiting_for, struct packet *p, int *fd,
+static int next(const struct channel *ch, const char *waiting_for, struct packet *p, int *fd, bool *unread,
                 struct error *err);
 
 /* A peer that failed said so before it ended: its words are the better error. */
@@ -73,11 +73,12 @@ static int peer_ended(const struct channel *ch, enum channel_step step, struct e
 {
     _cleanup_close_ int fd = -EBADF;
     struct packet p;
+    bool unread;
     int r;
 
     do {
         fd_close(&fd);
-        r = next(ch, channel_step_name(step), &p, &fd, err);
+        r = next(ch, channel_step_name(step), &p, &fd, &unread, err);
     } while (r > 0);
     return r < 0 ? r
                  : error_set(err, EPIPE, "%s ended before it could be told %s", ch->peer,
@@ -102,8 +103,9 @@ void channel_send_error(const struct channel *ch, const struct error *failure)
                       failure->hint, -1);
 }
 
-/* One message, checked for form. Returns 1, 0 at the end of the channel, or a negative errno with text. */
-static int receive(const struct channel *ch, const char *waiting_for, struct packet *p, int *fd,
+/* One message, checked for form. Returns 1, 0 at the end of the channel, or a negative errno with text.
+ * *unread: the peer ended without having read all that it was sent. */
+static int receive(const struct channel *ch, const char *waiting_for, struct packet *p, int *fd, bool *unread,
                    struct error *err)
 {
     int fds[1];
@@ -111,11 +113,17 @@ static int receive(const struct channel *ch, const char *waiting_for, struct pac
     ssize_t n;
 
     *fd = -EBADF;
-    /* ECONNRESET: it died with a message of ours unread. That is told once, before what it still said. */
-    do {
+    for (;;) {
         nfds = ARRAY_SIZE(fds);
-        n = fd_recv(ch->fd, p, sizeof *p, fds, &nfds);
-    } while (n == -ECONNRESET);
+        n = ch->spoken ? fd_recv_now(ch->fd, p, sizeof *p, fds, &nfds)
+                       : fd_recv(ch->fd, p, sizeof *p, fds, &nfds);
+        /* It died with a message of ours unread. That is told once, before what it still said. */
+        if (n != -ECONNRESET)
+            break;
+        *unread = true;
+    }
+    if (n == -EAGAIN)
+        return 0;
     if (n < 0)
         return error_sys(err, (int)-n, "receive %s from %s", waiting_for, ch->peer);
     if (n == 0)
@@ -143,11 +151,12 @@ static int peer_failed(const struct packet *p, struct error *err)
 }
 
 /* The next message that is neither a warning nor an error. As receive(). */
-static int next(const struct channel *ch, const char *waiting_for, struct packet *p, int *fd,
+static int next(const struct channel *ch, const char *waiting_for, struct packet *p, int *fd, bool *unread,
                 struct error *err)
 {
+    *unread = false;
     for (;;) {
-        int r = receive(ch, waiting_for, p, fd, err);
+        int r = receive(ch, waiting_for, p, fd, unread, err);
         if (r <= 0)
             return r;
         if (p->head.step == STEP_ERROR) {
@@ -170,7 +179,8 @@ int channel_expect(const struct channel *ch, enum channel_step step, struct chan
 {
     _cleanup_close_ int fd = -EBADF;
     struct packet p;
-    int r = next(ch, channel_step_name(step), &p, &fd, err);
+    bool unread;
+    int r = next(ch, channel_step_name(step), &p, &fd, &unread, err);
 
     if (r < 0)
         return r;
@@ -197,8 +207,11 @@ int channel_expect_end(const struct channel *ch, struct error *err)
 {
     _cleanup_close_ int fd = -EBADF;
     struct packet p;
-    int r = next(ch, "the start of the program", &p, &fd, err);
+    bool unread;
+    int r = next(ch, "the start of the program", &p, &fd, &unread, err);
 
+    if (r == 0 && unread)
+        return error_set(err, EPIPE, "%s ended before it had read the last message", ch->peer);
     if (r <= 0)
         return r;
     return error_set(err, EPROTO, "%s expected the start of the program, got %s", ch->self,

@@ -44,6 +44,8 @@ struct channel {
     const char *peer;
     void (*warn)(void *data, const char *text); /* gets STEP_WARNING texts; may be NULL */
     void *data;
+    bool spoken; /* who was to speak has ended, although others hold its end: what is not there by now never
+                  * comes, and counts as the end of the channel */
 };
 
 /* Makes a connected pair of sockets, both O_CLOEXEC. Returns 0 or -errno with text. */
@@ -72,5 +74,6 @@ struct channel_message {
 int channel_expect(const struct channel *ch, enum channel_step step, struct channel_message *msg,
                    struct error *err);
 
-/* Waits for the end of the channel (the peer's exec closed it). An error of the peer becomes @err. */
+/* Waits for the end of the channel (the peer's exec closed it). An error of the peer becomes @err. -EPIPE: it
+ * ended before it had read what was sent to it. */
 int channel_expect_end(const struct channel *ch, struct error *err);

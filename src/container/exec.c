@@ -67,6 +67,7 @@ static void exec_free(struct exec *x)
 static int find_container(struct exec *x, struct error *err)
 {
     const char *id = x->opts->id;
+    enum container_status status;
     int r = container_check_id(id, err);
 
     if (r == 0)
@@ -81,7 +82,10 @@ static int find_container(struct exec *x, struct error *err)
                          "container not running: \"%s\" has stopped, nothing can be executed in it", id);
     if (x->init_pidfd < 0)
         return error_sys(err, -x->init_pidfd, "container \"%s\": open process %d", id, (int)x->state->pid);
-    if (container_probe(&x->dir, x->state) == STATUS_PAUSED && !x->opts->ignore_paused) {
+    r = container_probe(&x->dir, x->state, &status, err);
+    if (r < 0)
+        return r;
+    if (status == STATUS_PAUSED && !x->opts->ignore_paused) {
         error_set(err, EBUSY, "cannot exec in container \"%s\": it is paused", id);
         error_hint(err, "resume it first, or use --ignore-paused");
         return -EBUSY;
@@ -287,17 +291,21 @@ static int launch(struct exec *x, struct error *err)
         stage_main(x);
     fd_close(&x->child_end);
     fd_close(&x->agent_fd);
-    r = channel_expect(&x->channel, STEP_INIT_PID, &msg, err);
+    /* First its end: the process inside holds that end of the channel too, see launch_by_stage. */
+    r = process_wait(stage, &status);
+    stage = -1;
+    if (r < 0)
+        return error_sys(err, -r, "wait for the stage process");
+    struct channel from_stage = x->channel;
+    from_stage.peer = "the stage process";
+    from_stage.spoken = true;
+    r = channel_expect(&from_stage, STEP_INIT_PID, &msg, err);
     if (r < 0)
         return r;
     x->pid = (pid_t)msg.value;
     x->pidfd = sys_pidfd_open(x->pid, 0);
     if (x->pidfd < 0)
         return error_sys(err, errno, "open a pidfd of the new process");
-    r = process_wait(stage, &status);
-    stage = -1;
-    if (r < 0)
-        return error_sys(err, -r, "wait for the stage process");
     if (cgroup_exists(&x->cgroup) && x->cgroup_fd < 0)
         r = cgroup_enter(&x->cgroup, x->opts->cgroup, x->state->pid, x->pid, err);
     if (r < 0) {

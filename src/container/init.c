@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -297,6 +298,12 @@ static int wait_for_start(struct init *in, struct error *err)
         int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+            /* The machine is short of something: no reason to end a container. */
+            const struct timespec pause = {.tv_nsec = 10000000};
+            nanosleep(&pause, NULL);
+            continue;
+        }
         if (fd < 0)
             return error_sys(err, errno, "wait for start");
         in->channel.fd = fd;
@@ -342,6 +349,9 @@ static int exec_program(struct init *in, struct error *err)
         return error_sys(err, errno, "mark all descriptors for closing");
     for (unsigned i = 0; i < c->keep_fds; i++)
         (void)fd_set_cloexec(3 + (int)i, 0);
+    /* exec closes descriptors one after the other: if the channel went first, `start` would return while the
+     * state still says created. */
+    fd_close(&c->waiting_fd);
     r = security_drop(&plan, err);
     if (r < 0)
         return r;

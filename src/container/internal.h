@@ -84,8 +84,10 @@ int container_launch(struct container *c, struct error *err);
 /* init.c. The inside; never returns. @fd: init's end of the channel. */
 _Noreturn void init_main(struct container *c, int fd);
 
-/* What is the status of the container in @dir with @state now? */
-enum container_status container_probe(const struct statedir *dir, const struct oci_state *state);
+/* What is the status of the container in @dir with @state now? An error, when that can't be told: what cannot
+ * be looked at is never taken for stopped. */
+int container_probe(const struct statedir *dir, const struct oci_state *state, enum container_status *status,
+                    struct error *err);
 
 /* Runs poststop hooks, removes the clean-up directory and the state. The container must be stopped; the lock
  * held. */

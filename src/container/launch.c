@@ -154,7 +154,16 @@ static int launch_by_stage(struct container *c, struct error *err)
     if (stage == 0)
         stage_main(c);
     fd_close(&c->init_end);
-    r = channel_expect(&c->channel, STEP_INIT_PID, &msg, err);
+    /* First its end: init holds that end of the channel too, and would keep us waiting for a message that a
+     * stage process never sent which was killed. */
+    r = process_wait(stage, &status);
+    stage = -1;
+    if (r < 0)
+        return error_sys(err, -r, "wait for the stage process");
+    struct channel from_stage = c->channel;
+    from_stage.peer = "the stage process";
+    from_stage.spoken = true;
+    r = channel_expect(&from_stage, STEP_INIT_PID, &msg, err);
     if (r < 0)
         return r;
     /* A child of ours keeps its pid until we reap it, so this cannot be another process. */
@@ -162,9 +171,7 @@ static int launch_by_stage(struct container *c, struct error *err)
     c->init_pidfd = sys_pidfd_open(c->init_pid, 0);
     if (c->init_pidfd < 0)
         return error_sys(err, errno, "open a pidfd of the container's init");
-    r = process_wait(stage, &status);
-    stage = -1;
-    return r < 0 ? error_sys(err, -r, "wait for the stage process") : 0;
+    return 0;
 }
 
 int container_launch(struct container *c, struct error *err)

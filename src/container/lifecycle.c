@@ -98,15 +98,18 @@ int container_start(const struct runtime *rt, const char *id, struct error *err)
     _cleanup_state_ struct oci_state *state = NULL;
     struct channel ch = {.fd = -EBADF, .self = "the start command", .peer = "container init"};
     _cleanup_close_ int sock = -EBADF;
+    enum container_status status;
     int r = container_check_id(id, err);
 
     if (r == 0)
         r = statedir_open(&dir, rt, id, true, err);
     if (r == 0)
         r = statedir_read(&dir, id, &state, err);
+    if (r == 0)
+        r = container_probe(&dir, state, &status, err);
     if (r < 0)
         return r;
-    switch (container_probe(&dir, state)) {
+    switch (status) {
     case STATUS_CREATED:
         break;
     case STATUS_RUNNING:
@@ -244,14 +247,15 @@ static int remove_noted_cgroup(const struct statedir *dir, const char *id, struc
     return r;
 }
 
-/* What an aborted create left, or a state nobody can read: there is no process to hold on to (init dies with
- * an aborted create), so removing the directory is all. */
+/* What an aborted create left, or a state that is damaged: there is no process to hold on to (init dies with
+ * an aborted create), so removing the directory is all. A state that could only not be read now may tell of
+ * one. */
 static int delete_remains(struct statedir *dir, const char *id, struct error *why, bool force,
                           struct error *err)
 {
     int code = why->code;
 
-    if (!force && code != ENOENT) {
+    if (code != ENOENT && !(force && code == EBADMSG)) {
         error_move(err, why);
         return -code;
     }
@@ -283,8 +287,12 @@ int container_delete(const struct runtime *rt, const char *id, bool force, struc
     if (pidfd < 0 && pidfd != -ESRCH)
         return error_sys(err, -pidfd, "container \"%s\": open process %d", id, (int)state->pid);
     if (pidfd >= 0 && !force) {
+        enum container_status status;
+        r = container_probe(&dir, state, &status, err);
+        if (r < 0)
+            return r;
         not_possible(err, "cannot delete container \"%s\" that is not stopped: it is %s", id,
-                     container_status_name(container_probe(&dir, state)));
+                     container_status_name(status));
         error_hint(err, "stop it first (bryo kill %s KILL), or use: bryo delete --force %s", id, id);
         return -EINVAL;
     }

@@ -116,7 +116,10 @@ static int find(struct job *j, const struct runtime *rt, struct error *err)
         return has_stopped(j->id, err);
     if (j->pidfd < 0)
         return error_sys(err, -j->pidfd, "container \"%s\": open process %d", j->id, (int)j->state->pid);
-    enum container_status status = container_probe(&j->dir, j->state);
+    enum container_status status;
+    r = container_probe(&j->dir, j->state, &status, err);
+    if (r < 0)
+        return r;
     if (status == STATUS_STOPPED)
         return has_stopped(j->id, err);
     if (status == STATUS_CREATING)

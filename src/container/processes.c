@@ -36,10 +36,26 @@ int owns_pid_namespace(pid_t pid)
     return first && last != first && strcmp(last, "\t1") == 0;
 }
 
+/* Is process @pid in the pid namespace @ours? Holds it by *pidfd. 1, 0 (also when it is gone, or another
+ * user's) or -errno: a process must not be left out because a descriptor is lacking. */
+static int is_member(uint32_t pid, const struct stat *ours, int *pidfd)
+{
+    struct stat theirs;
+    char path[48];
+
+    *pidfd = sys_pidfd_open((pid_t)pid, 0);
+    if (*pidfd < 0)
+        return errno == ESRCH || errno == EINVAL ? 0 : -errno;
+    snprintf(path, sizeof path, "/proc/%u/ns/pid", pid);
+    if (stat(path, &theirs) < 0)
+        return errno == ENOENT || errno == ESRCH || errno == EACCES || errno == EPERM ? 0 : -errno;
+    return theirs.st_ino == ours->st_ino && theirs.st_dev == ours->st_dev;
+}
+
 int namespace_processes(pid_t init, int (*each)(pid_t pid, int pidfd, void *data), void *data,
                         struct error *err)
 {
-    struct stat ours, theirs;
+    struct stat ours;
     char path[48];
 
     snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)init);
@@ -48,20 +64,23 @@ int namespace_processes(pid_t init, int (*each)(pid_t pid, int pidfd, void *data
     _cleanup_closedir_ DIR *proc = opendir("/proc");
     if (!proc)
         return error_sys(err, errno, "open \"/proc\"");
-    for (struct dirent *e; (e = readdir(proc));) {
+    for (;;) {
+        _cleanup_close_ int pidfd = -EBADF;
         uint32_t pid;
+        errno = 0;
+        const struct dirent *e = readdir(proc);
+        if (!e)
+            return errno ? error_sys(err, errno, "read \"/proc\"") : 0;
         if (parse_u32(e->d_name, &pid) < 0)
             continue;
-        _cleanup_close_ int pidfd = sys_pidfd_open((pid_t)pid, 0);
-        snprintf(path, sizeof path, "/proc/%u/ns/pid", pid);
-        if (pidfd < 0 || stat(path, &theirs) < 0 || theirs.st_ino != ours.st_ino ||
-            theirs.st_dev != ours.st_dev)
-            continue;
-        int r = each((pid_t)pid, pidfd, data);
+        int r = is_member(pid, &ours, &pidfd);
+        if (r < 0)
+            return error_sys(err, -r, "look at process %u", pid);
+        if (r > 0)
+            r = each((pid_t)pid, pidfd, data);
         if (r < 0)
             return r;
     }
-    return 0;
 }
 
 struct pid_list {

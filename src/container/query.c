@@ -66,18 +66,33 @@ static bool is_frozen(const struct oci_state *state)
     return container_cgroup(state, &cg, NULL) == 0 && cgroup_is_frozen(&cg);
 }
 
-enum container_status container_probe(const struct statedir *dir, const struct oci_state *state)
+int container_probe(const struct statedir *dir, const struct oci_state *state, enum container_status *status,
+                    struct error *err)
 {
     _cleanup_close_ int pidfd = state->pid > 0 ? process_open(state->pid, state->start_time) : -ESRCH;
 
+    *status = STATUS_STOPPED;
+    if (pidfd == -ESRCH)
+        return 0;
     if (pidfd < 0)
-        return STATUS_STOPPED;
+        return error_sys(err, -pidfd, "container \"%s\": open process %d", state->id, (int)state->pid);
+    *status = STATUS_PAUSED;
     if (is_frozen(state))
-        return STATUS_PAUSED;
-    if (statedir_is_waiting(dir) <= 0)
-        return STATUS_RUNNING;
-    return faccessat(dir->fd, STATEDIR_SOCKET, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? STATUS_CREATED
-                                                                               : STATUS_CREATING;
+        return 0;
+    int waiting = statedir_is_waiting(dir);
+    if (waiting < 0)
+        return error_sys(err, -waiting, "container \"%s\": look at \"%s\" in its state directory", state->id,
+                         STATEDIR_WAITING);
+    *status = STATUS_RUNNING;
+    if (!waiting)
+        return 0;
+    *status = STATUS_CREATED;
+    if (faccessat(dir->fd, STATEDIR_SOCKET, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0;
+    *status = STATUS_CREATING;
+    return errno == ENOENT ? 0
+                           : error_sys(err, errno, "container \"%s\": look at \"%s\" in its state directory",
+                                       state->id, STATEDIR_SOCKET);
 }
 
 int container_state(const struct runtime *rt, const char *id, struct oci_state **state,
@@ -91,7 +106,7 @@ int container_state(const struct runtime *rt, const char *id, struct oci_state *
     if (r == 0)
         r = statedir_read(&dir, id, state, err);
     if (r == 0)
-        *status = container_probe(&dir, *state);
+        r = container_probe(&dir, *state, status, err);
     return r;
 }
 
@@ -102,11 +117,14 @@ static int compare(const void *a, const void *b)
 
 /* The root may hold what is not ours (Slurm names /run/user/UID itself): a container's directory has a lock.
  */
-static bool is_ours(int root_fd, const char *id)
+static int is_ours(int root_fd, const char *id)
 {
     _cleanup_close_ int dir = openat(root_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-    return dir >= 0 && faccessat(dir, STATEDIR_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (dir >= 0 && faccessat(dir, STATEDIR_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 1;
+    /* Gone meanwhile, or somebody else's. */
+    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES ? 0 : -errno;
 }
 
 int container_ids(const struct runtime *rt, char ***out, struct error *err)
@@ -126,10 +144,19 @@ int container_ids(const struct runtime *rt, char ***out, struct error *err)
         close(fd);
         return error_sys(err, errno, "read the state directory \"%s\"", rt->root);
     }
-    for (struct dirent *e; (e = readdir(dir));) {
+    for (;;) {
+        errno = 0;
+        const struct dirent *e = readdir(dir);
+        if (!e && errno)
+            return error_sys(err, errno, "read the state directory \"%s\"", rt->root);
+        if (!e)
+            break;
         if (bad_byte(e->d_name) || (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
             continue;
-        if (!is_ours(fd, e->d_name))
+        int ours = is_ours(fd, e->d_name);
+        if (ours < 0)
+            return error_sys(err, -ours, "look at the state directory \"%s/%s\"", rt->root, e->d_name);
+        if (!ours)
             continue;
         if (n + 2 > cap) {
             char **grown = realloc(ids, (cap ? cap * 2 : 16) * sizeof *ids);

@@ -25,10 +25,11 @@ static bool is_sealed(int fd)
     return seals >= 0 && (seals & SEALS) == SEALS;
 }
 
-/* The owner can always give himself the right to write. */
+/* The owner can always give himself the right to write. What is not refused for sure counts as possible. */
 static bool could_be_written(int fd, const struct stat *st)
 {
-    return st->st_uid == geteuid() || faccessat(fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) == 0;
+    return st->st_uid == geteuid() || faccessat(fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) == 0 ||
+           (errno != EACCES && errno != EROFS && errno != EPERM);
 }
 
 static int make_copy(int exe, off_t size, struct error *err)

@@ -112,8 +112,14 @@ int statedir_lock(struct statedir *dir, const char *id, struct error *err)
         return error_sys(err, -r, "lock container \"%s\"", id);
     /* While we waited, the holder may have removed the container, and another may have been made in its
      * place. */
-    if (fstat(dir->fd, &opened) < 0 || fstatat(dir->root_fd, id, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
-        opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+    if (fstat(dir->fd, &opened) < 0)
+        return error_sys(err, errno, "look at the state directory of container \"%s\"", id);
+    if (fstatat(dir->root_fd, id, &named, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno != ENOENT)
+            return error_sys(err, errno, "look at the state directory of container \"%s\"", id);
+        return error_set(err, ENOENT, "container \"%s\" does not exist", id);
+    }
+    if (opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
         return error_set(err, ENOENT, "container \"%s\" does not exist", id);
     return 0;
 }
@@ -175,7 +181,7 @@ int statedir_check_content(const struct statedir *dir, const char *id, struct er
         fd_close(&fd);
         return error_sys(err, code, "read the state directory of container \"%s\"", id);
     }
-    for (struct dirent *e; (e = readdir(list));)
+    for (const struct dirent *e; (e = readdir(list));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !is_own_name(e->d_name)) {
             _cleanup_free_ char *shown = str_quote(e->d_name, 80);
             error_set(err, EEXIST, "\"%s\" is not the state of a container: it holds \"%s\"", id,
@@ -188,19 +194,31 @@ int statedir_check_content(const struct statedir *dir, const char *id, struct er
 
 /* The root may hold what is not ours (Slurm names /run/user/UID itself). A container's directory has a lock,
  * or is still empty. */
-static bool is_ours(const struct statedir *dir)
+static int has_lock(const struct statedir *dir)
 {
     if (faccessat(dir->fd, STATEDIR_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return true;
+        return 1;
+    return errno == ENOENT ? 0 : -errno;
+}
+
+/* 1, 0 or -errno. */
+static int is_ours(const struct statedir *dir)
+{
+    int r = has_lock(dir);
+
+    if (r != 0)
+        return r;
     int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
-    if (!list)
-        return false;
+    if (!list) {
+        r = -errno;
+        fd_close(&fd);
+        return r;
+    }
     for (struct dirent *e; (e = readdir(list));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            /* It may have got its lock just now. */
-            return faccessat(dir->fd, STATEDIR_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    return true;
+            return has_lock(dir); /* it may have got it just now */
+    return 1;
 }
 
 int statedir_open(struct statedir *dir, const struct runtime *rt, const char *id, bool lock,
@@ -218,8 +236,11 @@ int statedir_open(struct statedir *dir, const struct runtime *rt, const char *id
         return error_set(err, ENOENT, "container \"%s\" does not exist", id);
     if (dir->fd < 0)
         return error_sys(err, errno, "open the state directory \"%s/%s\"", rt->root, id);
-    if (!is_ours(dir))
+    r = is_ours(dir);
+    if (r == 0)
         return error_set(err, ENOENT, "container \"%s\" does not exist", id);
+    if (r < 0)
+        return error_sys(err, -r, "look at the state directory \"%s/%s\"", rt->root, id);
     return lock ? statedir_lock(dir, id, err) : 0;
 }
 
@@ -283,17 +304,20 @@ int statedir_read(const struct statedir *dir, const char *id, struct oci_state *
         error_hint(err, "remove what is left of it with: bryo delete --force %s", id);
         return -ENOENT;
     }
-    if (r < 0) {
-        error_move(err, &first);
-        return r;
-    }
-    r = json_parse(STATEDIR_STATE, text, len, &json, err);
     if (r == 0)
-        r = oci_state_parse(json, state, err);
-    if (r < 0) {
-        error_prefix(err, "container \"%s\"", id);
-        error_hint(err, "its state file is damaged; remove the container with: bryo delete --force %s", id);
+        r = json_parse(STATEDIR_STATE, text, len, &json, &first);
+    if (r == 0)
+        r = oci_state_parse(json, state, &first);
+    if (r == 0)
+        return 0;
+    error_prefix(&first, "container \"%s\"", id);
+    if (r == -EINVAL || r == -ERANGE || r == -EFBIG) {
+        error_hint(&first, "its state file is damaged; remove the container with: bryo delete --force %s",
+                   id);
+        first.code = EBADMSG;
+        r = -EBADMSG;
     }
+    error_move(err, &first);
     return r;
 }
 
@@ -334,9 +358,53 @@ int statedir_find_cgroup(const struct statedir *dir, char **manager, char **path
     return *manager && *path ? 0 : error_oom(err);
 }
 
+/* All names but that of the lock. */
+static int remove_all_but_lock(const struct statedir *dir, struct error *err)
+{
+    int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!list) {
+        int code = errno;
+        fd_close(&fd);
+        return error_sys(err, code, "read the state directory");
+    }
+    for (;;) {
+        errno = 0;
+        const struct dirent *e = readdir(list);
+        if (!e)
+            return errno ? error_sys(err, errno, "read the state directory") : 0;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            strcmp(e->d_name, STATEDIR_LOCK) == 0 || unlinkat(dir->fd, e->d_name, 0) == 0)
+            continue;
+        int r = remove_tree_at(dir->fd, e->d_name, err);
+        if (r < 0)
+            return r;
+    }
+}
+
+/* The state goes first, for it must not outlive what it tells of, and the lock last: a directory that has one
+ * is ours, so whatever a kill or an error leaves can be deleted again. */
+static int remove_directory(const struct statedir *dir, const char *id, struct error *err)
+{
+    int r;
+
+    if (unlinkat(dir->fd, STATEDIR_STATE, 0) < 0 && errno != ENOENT)
+        return error_sys(err, errno, "remove \"%s\"", STATEDIR_STATE);
+    r = remove_all_but_lock(dir, err);
+    if (r < 0)
+        return r;
+    if (unlinkat(dir->fd, STATEDIR_LOCK, 0) < 0 && errno != ENOENT)
+        return error_sys(err, errno, "remove \"%s\"", STATEDIR_LOCK);
+    if (unlinkat(dir->root_fd, id, AT_REMOVEDIR) == 0)
+        return 0;
+    /* Not empty: another call has made a lock of its own, which will find nothing else here. */
+    return remove_tree_at(dir->root_fd, id, err);
+}
+
 int statedir_remove(struct statedir *dir, const char *id, struct error *err)
 {
-    int r = remove_tree_at(dir->root_fd, id, err);
+    int r = remove_directory(dir, id, err);
 
     if (r < 0)
         error_prefix(err, "container \"%s\"", id);

@@ -6,8 +6,8 @@
  *   ROOT/ID/config.json  the configuration as it was at create, for exec
  *   ROOT/ID/cgroup       manager and path of a cgroup that is about to be made; state.json has them later
  *   ROOT/ID/mounts.json  which mounts `bryo mounts add` made (container/mounts.h)
- *   ROOT/ID/waiting      OFD write lock: held by an init that waits for start. Its exec closes the descriptor
- * and its death does too, so "created" can be told from "running" without anything that could go stale
+ *   ROOT/ID/waiting      OFD write lock: held by an init that waits for start. It lets go right before its
+ * exec, and its death does too, so "created" can be told from "running" without anything that could go stale
  *   ROOT/ID/start.sock   the socket on which a waiting init listens; it gets this name when the container is
  * created
  *
@@ -65,7 +65,8 @@ int statedir_is_waiting(const struct statedir *dir);
 /* Opens and locks `waiting`, for an init that will inherit the descriptor. Returns it or -errno with text. */
 int statedir_hold_waiting(const struct statedir *dir, struct error *err);
 
-/* state.json. statedir_read: -ENOENT (with text) when it was never written. */
+/* state.json. statedir_read: -ENOENT (with text) when it was never written, -EBADMSG when it is damaged; any
+ * other failure says nothing about the container. */
 int statedir_write(const struct statedir *dir, const struct oci_state *state, struct error *err);
 int statedir_read(const struct statedir *dir, const char *id, struct oci_state **state, struct error *err);
 
@@ -75,7 +76,7 @@ int statedir_note_cgroup(const struct statedir *dir, const char *manager, const 
                          struct error *err);
 int statedir_find_cgroup(const struct statedir *dir, char **manager, char **path, struct error *err);
 
-/* Removes ROOT/ID. */
+/* Removes ROOT/ID. What a failure or a kill leaves is still a container's directory, to be removed again. */
 int statedir_remove(struct statedir *dir, const char *id, struct error *err);
 
 void statedir_close(struct statedir *dir);

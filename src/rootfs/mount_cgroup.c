@@ -82,6 +82,7 @@ static int mount_v2(struct mounting *m, struct error *err)
 struct v1 {
     struct mounting *m;
     const char *own; /* text of /proc/self/cgroup */
+    bool warned;
     struct error *err;
 };
 
@@ -189,8 +190,14 @@ static int add_hierarchy(void *data, const struct mountinfo *line)
     if (mkdirat(m->fd, name, 0755) < 0)
         return errno == EEXIST ? 0 : mounting_fail(m, errno, name, v->err);
     _cleanup_close_ int fd = m->r->new_cgroup ? new_hierarchy(m, line) : -EPERM;
-    if (fd < 0)
+    if (fd == -EPERM || fd == -EBUSY || fd == -EINVAL) {
+        if (m->r->new_cgroup && !v->warned)
+            rootfs_warning(
+                m->r, "cgroup at \"%s\": the kernel refuses a new mount (%s); the host's is bound read-only",
+                m->destination, errno_name(-fd));
+        v->warned = true;
         fd = bound_hierarchy(v, line);
+    }
     if (fd < 0)
         return mounting_fail(m, -fd, name, v->err);
     if (sys_move_mount(fd, "", m->fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)

@@ -13,6 +13,7 @@ cli_nosub   the same as a user without subordinate ids: one id mapped
 cli_userns  the same as uid 0 inside a user namespace (the way of podman)
 rootful     command tests as root of the machine
 image       the archive helper, hostile archives
+fire        failure injection: each system call of each verb fails once, or is its last (a sample)
 docs        examples of README.md and docs/, scripts of examples/
 quickstart  examples/quickstart as a user and as root
 distcheck   make distcheck: the tarball is complete, builds out of tree, installs and uninstalls
@@ -172,6 +173,15 @@ suite_rootful() {
 
 suite_image() {
     gcc_build && bats_as build-gcc "$TEST_USER" image
+}
+
+# A sample, another one each time; FIRE_SEED repeats one, and tests/fire/run --all does all of it.
+suite_fire() {
+    local seed=${FIRE_SEED:-$RANDOM} status=0
+    gcc_build || return 1
+    run_as build-gcc "$TEST_USER" "$WORK/src/tests/fire/run" --seconds 50 --seed "$seed" || status=$?
+    run_as build-gcc root "$WORK/src/tests/fire/run" --seconds 30 --seed "$seed" || status=$?
+    return $status
 }
 
 suite_docs() {

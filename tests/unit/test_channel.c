@@ -214,6 +214,31 @@ static void test_end_means_started(void **state)
     assert_int_equal(channel_expect_end(&p->runtime, &err), 0);
 }
 
+/* An init that died before it read START has closed the channel, but not by its exec. */
+static void test_end_with_an_unread_message_is_no_start(void **state)
+{
+    struct pair *p = *state;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    assert_int_equal(channel_send(&p->runtime, STEP_START, 0, NULL, -1, NULL), 0);
+    fd_close(&p->init.fd);
+    assert_int_equal(channel_expect_end(&p->runtime, &err), -EPIPE);
+    assert_string_equal(err.text, "container init ended before it had read the last message");
+}
+
+/* Who was to speak is gone, but another process still holds its end: there is nothing to wait for. */
+static void test_a_channel_that_has_spoken_does_not_block(void **state)
+{
+    struct pair *p = *state;
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    p->runtime.spoken = true;
+    assert_int_equal(channel_send(&p->init, STEP_INIT_PID, 7, NULL, -1, NULL), 0);
+    assert_int_equal(channel_expect(&p->runtime, STEP_INIT_PID, NULL, &err), 0);
+    assert_int_equal(channel_expect(&p->runtime, STEP_INIT_PID, NULL, &err), -EPIPE);
+    assert_string_equal(err.text, "container init ended while the runtime waited for INIT_PID");
+}
+
 /* The peer fails while our message is on its way, or before it is sent: what it said is not lost over that.
  */
 static void test_last_words_of_a_peer_that_did_not_listen(void **state)
@@ -262,6 +287,8 @@ int main(void)
         T(test_wrong_step),
         T(test_torn_messages),
         T(test_end_means_started),
+        T(test_end_with_an_unread_message_is_no_start),
+        T(test_a_channel_that_has_spoken_does_not_block),
     };
 
     return cmocka_run_group_tests_name("channel", tests, NULL, NULL);

@@ -150,6 +150,49 @@ static void test_state_that_was_never_written(void **state)
     assert_non_null(strstr(err.hint, "damaged"));
 }
 
+/* A state that is damaged goes with --force; one that cannot be read now may tell of a process, and stays. */
+static void test_delete_force_of_an_unreadable_state(void **state)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_dir_ struct statedir d = STATEDIR_INIT;
+    char path[160];
+
+    (void)state;
+    assert_int_equal(statedir_create(&d, &rt, "one", &err), 0);
+    fd_close(&d.lock_fd);
+    assert_int_equal(mkdirat(d.fd, STATEDIR_STATE, 0700), 0);
+    assert_int_equal(container_delete(&rt, "one", true, &err), -EISDIR);
+    assert_string_equal(err.text, "container \"one\": read \"state.json\": is a directory (EISDIR)");
+    assert_int_equal(unlinkat(d.fd, STATEDIR_STATE, AT_REMOVEDIR), 0);
+    assert_int_equal(file_replace_at(d.fd, STATEDIR_STATE, "{\"id\": 7}", 9, 0600, &err), 0);
+    assert_int_equal(container_delete(&rt, "one", false, &err), -EBADMSG);
+    assert_int_equal(container_delete(&rt, "one", true, &err), 0);
+    snprintf(path, sizeof path, "%s/one", rt.root);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+/* What a delete left that was killed right before its last call, or right before the one before that. */
+static void test_delete_again(void **state)
+{
+    static const char *const left[] = {NULL, STATEDIR_LOCK, STATEDIR_WAITING};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
+        _cleanup_error_ struct error err = ERROR_INIT;
+        _cleanup_dir_ struct statedir d = STATEDIR_INIT;
+        char path[160];
+        assert_int_equal(statedir_create(&d, &rt, "one", &err), 0);
+        fd_close(&d.lock_fd);
+        if (i == 0)
+            assert_int_equal(unlinkat(d.fd, STATEDIR_LOCK, 0), 0);
+        else
+            close(openat(d.fd, left[i], O_WRONLY | O_CREAT, 0600));
+        assert_int_equal(container_delete(&rt, "one", true, &err), 0);
+        snprintf(path, sizeof path, "%s/one", rt.root);
+        assert_int_equal(access(path, F_OK), -1);
+    }
+}
+
 /* `run` comes back to its container at the end: by then the id may belong to another one. */
 static void test_lock_again_knows_another_with_the_same_id(void **state)
 {
@@ -242,6 +285,8 @@ int main(void)
         T(test_lock_again_knows_another_with_the_same_id),
         T(test_foreign_directories),
         T(test_state_that_was_never_written),
+        T(test_delete_force_of_an_unreadable_state),
+        T(test_delete_again),
         cmocka_unit_test(test_ids),
     };
 

@@ -1,0 +1,219 @@
+"""What tests/fire/run knows of system calls: the errors that each can really return, and which failures bryo may pass over.
+"""
+import re
+
+# Call: the errors that are tried, those first that tell the most. Not every error of the man page: one for each way in
+# which a program could go wrong over it (a limit, a missing thing, a refused right, an interruption, a broken device).
+ERRORS = {
+    "accept4": "EMFILE EINTR ECONNABORTED",
+    "access": "ENOENT EACCES EIO",
+    "bind": "ENOSPC EADDRINUSE EROFS",
+    "capset": "EPERM",
+    "chdir": "EACCES ENOENT EIO",
+    "chmod": "EPERM EROFS EIO",
+    "chroot": "EPERM ENOENT",
+    "clone": "EAGAIN ENOMEM",
+    "clone3": "EAGAIN ENOMEM EPERM ENOSPC",
+    "close": "EIO EINTR",
+    "close_range": "ENOMEM",
+    "connect": "ECONNREFUSED EAGAIN ENOENT",
+    "dup": "EMFILE",
+    "dup2": "EMFILE EBUSY",
+    "dup3": "EMFILE EBUSY",
+    "execve": "ENOENT EACCES ENOMEM E2BIG",
+    "execveat": "ENOENT ENOMEM",
+    "faccessat": "ENOENT EACCES EIO",
+    "faccessat2": "ENOENT EACCES EIO",
+    "fchdir": "EACCES ENOENT",
+    "fchmod": "EPERM EROFS EIO",
+    "fchown": "EPERM EROFS EIO",
+    "fchownat": "EPERM EROFS EIO",
+    "fcntl": "EMFILE EINTR ENOLCK",
+    "fsconfig": "EINVAL ENOMEM EPERM",
+    "fsmount": "EPERM EMFILE EBUSY",
+    "fsopen": "ENODEV EPERM EMFILE",
+    "fspick": "EPERM EMFILE",
+    "fstat": "EIO ENOMEM",
+    "fstatfs": "EIO EINTR",
+    "getcwd": "ENOENT ENOMEM",
+    "getdents64": "EIO ENOMEM",
+    "getrandom": "EINTR ENOSYS",
+    "getxattr": "ENODATA EIO",
+    "ioctl": "EIO ENOTTY EPERM",
+    "keyctl": "ENOSYS EPERM EDQUOT ENOMEM",
+    "kill": "EPERM ESRCH",
+    "lgetxattr": "ENODATA EIO",
+    "linkat": "ENOSPC EEXIST",
+    "listen": "EADDRINUSE",
+    "lseek": "EINVAL",
+    "madvise": "ENOMEM",
+    "memfd_create": "EMFILE ENOMEM EACCES",
+    "mkdir": "ENOSPC EROFS EACCES EEXIST",
+    "mkdirat": "ENOSPC EROFS EACCES EEXIST",
+    "mknodat": "ENOSPC EPERM EEXIST",
+    "mmap": "ENOMEM",
+    "mount": "EPERM EINVAL ENOMEM",
+    "mount_setattr": "EPERM EINVAL ENOMEM",
+    "move_mount": "EINVAL EPERM ENOENT",
+    "mprotect": "ENOMEM",
+    "nanosleep": "EINTR",
+    "newfstatat": "ENOENT EACCES EIO",
+    "open_tree": "ENOENT EPERM EMFILE",
+    "openat": "ENOENT EMFILE EACCES EIO",
+    "openat2": "ENOENT EMFILE EAGAIN ELOOP",
+    "pidfd_open": "EMFILE ESRCH",
+    "pidfd_send_signal": "EPERM ESRCH",
+    "pipe2": "EMFILE ENFILE",
+    "pivot_root": "EINVAL EBUSY",
+    "poll": "EINTR ENOMEM",
+    "ppoll": "EINTR ENOMEM",
+    "prctl": "EPERM EINVAL",
+    "pread64": "EIO EINTR",
+    "prlimit64": "EPERM EINVAL",
+    "process_vm_readv": "EPERM",
+    "read": "EIO EINTR",
+    "readlink": "ENOENT EIO",
+    "readlinkat": "ENOENT EIO",
+    "recvmsg": "ENOMEM EINTR",
+    "renameat": "ENOSPC EROFS EIO",
+    "renameat2": "ENOSPC EEXIST EIO",
+    "rmdir": "EBUSY ENOTEMPTY EROFS",
+    "rt_sigtimedwait": "EINTR",
+    "sched_setaffinity": "EINVAL",
+    "seccomp": "ENOMEM EINVAL EACCES",
+    "sendfile": "EIO ENOMEM EINTR",
+    "sendmsg": "ENOBUFS ENOMEM EINTR",
+    "setdomainname": "EPERM",
+    "setgid": "EPERM EINVAL",
+    "setgroups": "EPERM ENOMEM",
+    "sethostname": "EPERM",
+    "setns": "EPERM ENOMEM",
+    "setpgid": "EPERM EACCES",
+    "setresgid": "EPERM EINVAL",
+    "setresuid": "EPERM EAGAIN EINVAL",
+    "signalfd4": "EMFILE ENODEV",
+    "socket": "EMFILE EAFNOSUPPORT ENOBUFS",
+    "socketpair": "EMFILE ENOMEM",
+    "statfs": "ENOENT EACCES EIO",
+    "statx": "ENOENT EACCES EIO",
+    "symlinkat": "ENOSPC EEXIST EACCES",
+    "umount2": "EBUSY EINVAL",
+    "unlink": "EIO EROFS EACCES",
+    "unlinkat": "EIO EROFS EACCES EBUSY",
+    "unshare": "ENOSPC EPERM ENOMEM",
+    "utimensat": "EPERM",
+    "wait4": "ECHILD EINTR",
+    "write": "ENOSPC EIO EINTR EPIPE",
+}
+
+# The same for calls whose detail (inject.c: COMMAND:PATH, descriptors as <PATH>) tells more: the first that matches counts.
+SPECIAL = [
+    ("fcntl", "[123]:.*", ""),  # F_GETFD, F_SETFD, F_GETFL
+    ("fcntl", "4:.*", "EPERM"),  # F_SETFL
+    ("fcntl", "1030:.*", "EMFILE"),  # F_DUPFD_CLOEXEC
+    ("fcntl", "1033:.*", "EBUSY"),  # F_ADD_SEALS
+    ("fcntl", "1034:.*", "EINVAL"),  # F_GET_SEALS
+    ("fcntl", "3[67]:.*", "ENOLCK EINTR"),  # F_OFD_GETLK, F_OFD_SETLK
+    # For the calling process, with arguments that are constants: nothing but a filter can refuse these: PDEATHSIG, DUMPABLE,
+    # NAME, CAPBSET_READ, CHILD_SUBREAPER, NO_NEW_PRIVS, CAP_AMBIENT.
+    ("prctl", "(1|3|4|15|23|36|38|39|47):", ""),
+    ("ioctl", "21505:.*", "ENOTTY EIO"),  # TCGETS
+    ("openat", r"(\.state\.json|\.config\.json|\.pid|waiting).*", "ENOSPC EMFILE EACCES EIO"),
+    ("read", r"<pipe:.*|<.*signalfd.*", "EINTR"),
+    ("newfstatat", r"<(pipe|socket|\w+):.*", ""),
+    ("newfstatat|faccessat2|statx", "<.*>", "EIO ENOMEM"),
+    # What these tell with ENOENT or ESRCH is that something is gone, and with EACCES that it is another's: then it is.
+    ("newfstatat|openat|openat2|faccessat2?", r"lock|fire\d+|state\.json|start\.sock", "EMFILE EIO ENOMEM"),
+    ("openat", r".*/state", "EMFILE EACCES EIO"),
+    ("openat|newfstatat", r"/proc/\d+/.*", "EMFILE EIO"),
+    ("pidfd_open", ".*", "EMFILE ENOMEM"),
+    ("pidfd_send_signal", ".*", "EPERM"),
+]
+
+# These have no failure that a program could meet: only a SIGKILL is tried.
+NEVER_FAIL = set("""alarm capget setsid brk clock_gettime clock_nanosleep exit exit_group futex getegid geteuid getgid getgroups getpid getppid
+    getpgid getpgrp gettid getuid munmap restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn rseq set_robust_list
+    set_tid_address sigaltstack sysinfo tgkill umask uname arch_prctl sched_getaffinity""".split())
+
+
+def errors_of(call, detail):
+    """The errors to try; None: the tables have to be completed."""
+    if call in NEVER_FAIL:
+        return []
+    for name, pattern, errors in SPECIAL:
+        if re.fullmatch(name, call) and re.fullmatch(pattern, detail):
+            return errors.split()
+    names = ERRORS.get(call)
+    return names.split() if names else None
+
+
+class Tolerated:
+    """A failure after which the call may succeed as if nothing had happened, and why."""
+
+    def __init__(self, call, why, detail=".*", role=".*", errors=None, scenario=".*"):
+        self.call = call
+        self.why = why
+        self.detail = re.compile(detail)
+        self.role = re.compile(role)
+        self.errors = errors.split() if errors else None
+        self.scenario = re.compile(scenario)
+
+    def holds(self, scenario, role, call, detail, error):
+        """detail is None where the injector could not read it: the process is not dumpable, and only root may look into it."""
+        return (re.fullmatch(self.call, call) and (self.errors is None or error in self.errors) and self.role.fullmatch(role)
+                and (detail is None or self.detail.fullmatch(detail)) and self.scenario.fullmatch(scenario))
+
+
+# error is a name of errno, or KILL.
+TOLERATED = [
+    Tolerated(".*", "tried again", errors="EINTR"),
+    Tolerated("close", "the descriptor is gone all the same, and nothing that close could report is waited for"),
+    Tolerated("getrandom", "malloc has another source for its own needs"),
+    # Looking for something that need not be there, or in several places.
+    Tolerated("fcntl", "F_GET_SEALS: a file that is no memfd", detail="1034:.*"),
+    Tolerated("faccessat2", "counts as writable: runs from a sealed copy", detail="<.*/bryo>"),
+    Tolerated("newfstatat", "not in this directory of PATH: the next one is looked at", detail=r".*/new[ug]idmap"),
+    Tolerated("statfs", "cannot tell whether it is nosuid: then newuidmap tells by failing", detail=r".*/new[ug]idmap"),
+    Tolerated("openat|read", "without a readable nsswitch.conf the files count, as for libsubid", detail=r"<?/etc/nsswitch.conf>?"),
+    Tolerated("openat", "no ranges: then the one id, or the whole map of an inner root", detail=r"/etc/sub[ug]id", errors="ENOENT"),
+    Tolerated("openat|read", "getpwuid(3) is asked for the name then", detail=r"<?/etc/passwd>?", role="runtime"),
+    Tolerated("openat|read|newfstatat", "HOME is / then", detail=r"<?/etc/passwd>?", role="init"),
+    Tolerated("openat|read", "then setgroups(2) itself tells", detail=r"<?/proc/\S+/setgroups>?"),
+    Tolerated("newfstatat", "only a first guess of the size of a file that is read", detail=r"<.*>", role="runtime|runtime/child."),
+    Tolerated("newfstatat", "the same", detail=r"</proc/.*>", role="init"),
+    Tolerated("readlink|access", "bryo-image is looked for where it is installed", detail=r"/proc/self/exe|.*/bryo-image"),
+    Tolerated("openat|read", "taken for the initial user namespace: then mknod tells", detail=r"<?/proc/\w+/uid_map>?"),
+    Tolerated("mkdirat", "this hierarchy is mounted already", detail=r"\w+(,\w+)*", role="init", errors="EEXIST"),
+    Tolerated("mknodat", "the host's node is bound", role="init", errors="EPERM"),
+    Tolerated("newfstatat", "/proc/self/ns: joined although it is the own one, or taken for the initial one",
+              detail="/proc/self/ns/.*", errors="ENOENT EACCES EIO"),
+    Tolerated("statfs", "taken for a hierarchy that is not cgroup2 alone", detail="/sys/fs/cgroup"),
+    Tolerated("openat|newfstatat|pread64|statfs", "looks into the program only for a better message, execve decides",
+              detail=r"<?(/usr)?/bin/\w+>?", role="init"),
+    Tolerated("newfstatat", "not the file in this directory of PATH", detail=r".*/(sh|sleep)", role="init", errors="ENOENT EACCES EIO"),
+    Tolerated("ioctl", "no terminal", detail="21505:.*"),
+    Tolerated("newfstatat", "its owner stays", detail=r"<(/dev/null|/.*/(out|err))>", role="init"),
+    Tolerated("openat|mkdir", "no sandboxes to sweep", detail=r".*/\.cache.*", scenario="delete.*"),
+    # There is a second way, or a second time.
+    Tolerated("accept4", "the next one is waited for", errors="ECONNABORTED EMFILE"),
+    Tolerated("openat2", "a race was lost: tried again", errors="EAGAIN"),
+    Tolerated("openat2", "what is missing is made, or has not to be masked", errors="ENOENT", role="init"),
+    Tolerated("openat2|mkdirat|openat|mknodat", "the walk from the root tries once more", detail=r"/?(dev/?|pts|shm|mqueue|console)",
+              role="init"),
+    Tolerated("symlinkat", "the image has this link already", errors="EEXIST"),
+    Tolerated("chdir", "tried again, after making it if it was missing", detail="/", role="init"),
+    Tolerated("unlinkat", "O_EXCL decides whether an old temporary file is there", detail=r"\.(state\.json|config\.json|pid)\.\d+\.tmp"),
+    Tolerated("unlinkat", "remove_tree_at tries once more, with more means", detail=r"waiting|config\.json|fire\d+"),
+    Tolerated("unlinkat", "nobody waits behind this socket any more: it is removed with the rest", detail=r"start\.sock"),
+    Tolerated("keyctl", "no keys here (a kernel without them, an outer filter, the limit of an ordinary user)", errors="ENOSYS EPERM EDQUOT"),
+    Tolerated("fsopen|fsconfig|fsmount", "the procfs that is there is used then", role="init", scenario="create-join", errors="EPERM"),
+    Tolerated("getdents64|lseek", "rmdir decides whether a directory is empty"),
+    Tolerated("wait4", "nobody ended", detail="1:", errors="ECHILD"),
+    Tolerated("exit_group", "its work is done", role="runtime/child.", errors="KILL"),
+    Tolerated("prctl|close|accept4|recvmsg", "created, and then killed: the state tells", role="init", errors="KILL",
+              scenario="create.*"),
+]
+
+
+def tolerated(scenario, role, call, detail, error):
+    return any(t.holds(scenario, role, call, detail, error) for t in TOLERATED)
