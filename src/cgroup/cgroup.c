@@ -106,8 +106,7 @@ static int plan_none(struct cgroup *cg, const struct cgroup_request *req, bool b
     return -code;
 }
 
-/* "system.slice:libpod:3f2a": engines that want a unit of systemd's write it (runc(8)). */
-static bool is_systemd_path(const char *path)
+bool cgroup_path_is_unit(const char *path)
 {
     const char *colon = path && !strchr(path, '/') ? strchr(path, ':') : NULL;
 
@@ -121,7 +120,7 @@ static int ask_all(struct cgroup *cg, const struct cgroup_request *req, struct e
 
     for (size_t i = 0; i < ARRAY_SIZE(managers); i++) {
         _cleanup_error_ struct error one = ERROR_INIT;
-        if (!fits(i, req->unified) || (managers[i].on_demand ? !needed : is_systemd_path(req->path)))
+        if (!fits(i, req->unified) || (managers[i].on_demand ? !needed : cgroup_path_is_unit(req->path)))
             continue;
         *cg = (struct cgroup){.manager = managers[i].manager};
         int r = cg->manager->plan(cg, req, &one);

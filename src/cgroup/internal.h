@@ -83,6 +83,10 @@ int v2_kill(int dirfd, const char *shown, int sig, struct error *err);
 /* Puts @pid into it (0: the caller). */
 int v2_add_process(int dirfd, const char *shown, pid_t pid, struct error *err);
 
+/* Is linux.cgroupsPath of the form SLICE:PREFIX:NAME, by which engines name a unit of systemd? NULL is not.
+ */
+bool cgroup_path_is_unit(const char *path);
+
 /* The user and the group outside that are 0 in the container's new user namespace. False where it has none,
  * or when that is the caller, whose files they are already. */
 bool cgroup_owner(const struct cgroup_request *req, uid_t *uid, gid_t *gid);

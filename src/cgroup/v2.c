@@ -166,20 +166,35 @@ static int enter(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid
     _cleanup_close_ int fd = v2_open(cg->path, &shown, err); \
     return fd < 0 ? fd : call
 
-static int update(const struct cgroup *cg, const struct oci_resources *resources, struct error *err)
+int v2_bring_controllers(const char *path, int dirfd, unsigned wanted, struct error *err)
 {
     _cleanup_v2_place_ struct v2_place place = {0};
-    unsigned wanted = limits_controllers(resources, true) & REAL;
-    int r = v2_resources_check(resources, "", err);
+    _cleanup_error_ struct error why = ERROR_INIT;
+    _cleanup_free_ char *text = NULL;
 
-    /* It may have been made without limits, and so without controllers. */
-    if (r == 0 && wanted)
-        r = v2_place_of(&place, cg->path, err);
-    if (r == 0 && wanted)
-        r = v2_enable(&place, wanted, err);
+    if (!wanted ||
+        (v2_read(dirfd, "", "cgroup.controllers", &text, NULL) == 0 && !(wanted & ~controllers_parse(text))))
+        return 0;
+    int r = v2_place_of(&place, path, err);
     if (r < 0)
         return r;
-    ON_DIRECTORY(v2_resources_apply(fd, shown, resources, CGROUP_ALL, err));
+    if (wanted & ~v2_can_enable(&place, wanted, &why)) {
+        error_move(err, &why);
+        return err ? -err->code : -ENOTSUP;
+    }
+    return v2_enable(&place, wanted, err);
+}
+
+static int update(const struct cgroup *cg, const struct oci_resources *resources, struct error *err)
+{
+    _cleanup_free_ char *shown = NULL;
+    _cleanup_close_ int fd = v2_open(cg->path, &shown, err);
+    int r = fd < 0 ? fd : v2_resources_check(resources, "", err);
+
+    /* It may have been made without limits, and so without controllers. */
+    if (r == 0)
+        r = v2_bring_controllers(cg->path, fd, limits_controllers(resources, true) & REAL, err);
+    return r < 0 ? r : v2_resources_apply(fd, shown, resources, CGROUP_ALL, err);
 }
 
 int v2_cgroup_freeze(const struct cgroup *cg, bool frozen, struct error *err)

@@ -87,12 +87,13 @@ static int check_unified(const struct check *c, const char *file)
 {
     _cleanup_free_ char *shown = str_quote(file, 80);
     const char *expected = NULL;
+    int controller = controller_of_file(file);
 
     if (!shown)
         return error_oom(c->err);
     if (!*file || strchr(file, '/') || !strcmp(file, ".") || !strcmp(file, ".."))
         expected = "the name of a file such as \"memory.high\"";
-    else if (controller_of_file(file) < 0)
+    else if (controller < 0 || controller > CGROUP_MISC) /* those behind it are of v1 only */
         expected = "a name that begins with a controller of cgroup v2 and a dot, such as \"memory.high\"";
     for (size_t i = 0; !expected && i < ARRAY_SIZE(levers); i++)
         if (strcmp(file, levers[i]) == 0)

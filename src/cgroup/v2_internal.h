@@ -49,6 +49,10 @@ unsigned v2_can_enable(const struct v2_place *place, unsigned wanted, struct err
 int v2_enable(const struct v2_place *place, unsigned wanted, struct error *err);
 #define V2_CALLER "bryo-caller"
 
+/* v2.c. For the cgroup @path, open as @dirfd: has it the controllers, or can get them? -ENOTSUP or -EBUSY
+ * with what is in the way. */
+int v2_bring_controllers(const char *path, int dirfd, unsigned wanted, struct error *err);
+
 /* v2_files.c. Reads a file of a cgroup, at most 1 MiB. The caller frees. */
 int v2_read(int dirfd, const char *shown, const char *file, char **text, struct error *err);
 int v2_write(int dirfd, const char *shown, const char *file, const char *value, struct error *err);

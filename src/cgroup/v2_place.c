@@ -110,6 +110,12 @@ static int find_path(struct v2_place *place, const struct cgroup_request *req, s
 
     if (r < 0)
         return r;
+    if (req->path && cgroup_path_is_unit(req->path)) {
+        _cleanup_free_ char *shown = str_quote(req->path, 200);
+        error_set(err, EINVAL, "linux.cgroupsPath: \"%s\" names a unit of systemd", shown ? shown : "?");
+        error_hint(err, "use --cgroup-manager systemd, or a path such as \"/a/b\"");
+        return -EINVAL;
+    }
     if (req->path ? *req->path != '/'
                   : geteuid() != 0 || faccessat(AT_FDCWD, CGROUP_ROOT, W_OK, AT_EACCESS) < 0)
         add_names(&path, place->own);

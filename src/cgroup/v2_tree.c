@@ -83,8 +83,8 @@ static int open_like_init(const char *path, pid_t init, char **shown, struct err
         return TAKE_FD(fd);
     if (strncmp(of_init, path, len) != 0 || of_init[len] != '/')
         return TAKE_FD(fd);
-    free(*shown);
-    *shown = NULL;
+    if (shown)
+        free(*shown);
     return v2_open(of_init, shown, err);
 }
 

@@ -1,6 +1,6 @@
 /*
- * The cgroup of a container while it is being made: planned with the rest, made before init is cloned, which is
- * then born in it.
+ * The cgroup of a container while it is being made: planned with the rest, made before init is cloned, which
+ * is then born in it.
  */
 #pragma once
 
@@ -8,7 +8,8 @@
 
 /* In the plan: finds the manager and the place, and refuses limits that can't be had. */
 int cgroup_setup_plan(struct container *c, struct error *err);
-/* With the state directory claimed: notes there what is about to be made, then makes it. Fills c->cgroup_fd. */
+/* With the state directory claimed: notes there what is about to be made, then makes it. Fills c->cgroup_fd.
+ */
 int cgroup_setup_make(struct container *c, struct error *err);
 /* Behind the clone: moves init into it if it was not born there. Fills the state. */
 int cgroup_setup_attach(struct container *c, struct error *err);

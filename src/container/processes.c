@@ -122,7 +122,10 @@ static int sorted(int r, const char *id, struct pid_list *list, pid_t **pids, si
 {
     if (r < 0) {
         free(list->items);
-        return err && err->text ? r : error_sys(err, -r, "container \"%s\": list its processes", id);
+        if (!err || !err->text)
+            return error_sys(err, -r, "container \"%s\": list its processes", id);
+        error_prefix(err, "container \"%s\"", id);
+        return r;
     }
     if (list->count)
         qsort(list->items, list->count, sizeof *list->items, compare);
