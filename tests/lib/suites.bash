@@ -3,6 +3,7 @@
 # order of the table, the long ones early, and run side by side; the ones that need a binary build it first, once.
 
 SUITE_TABLE='gcc         a build by gcc with warnings as errors
+vm          a virtual machine with systemd, cgroup v2 and podman: tests as a user with a session and as root
 lint        include floors, rules for sources, formatting, shellcheck, man pages
 clang       a build by clang with warnings as errors
 asan        a build with AddressSanitizer and UndefinedBehaviorSanitizer: unit, command and archive tests
@@ -218,6 +219,16 @@ suite_distcheck() {
     gcc_build || return 1
     step "make distcheck" run_as build-gcc "$TEST_USER" make -C "$WORK/build-gcc" -j"$(nproc)" --no-print-directory \
         distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
+}
+
+# The disk is kept between runs in a cache (tests/vm/run --help); what is in it depends on no run.
+suite_vm() {
+    local status
+    gcc_build && run_as build-gcc root env CI="${CI:-}" "$WORK/src/tests/vm/run" --build "$WORK/build-gcc" \
+        --logs "$WORK/log/vm"
+    status=$?
+    # 77: no virtual machine is possible here, which it has told as a skip (in CI as a failure).
+    return $((status == 77 ? 0 : status))
 }
 
 suite_leaks() {
