@@ -76,6 +76,10 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
                    bool create, struct error *err);
 void container_plan_free(struct container *c);
 
+/* Can process.user be had in the new user namespace, or else in that of the calling process? For one that is
+ * joined the stage process asks, when it is inside. */
+int container_check_user(const struct container *c, struct error *err);
+
 /* launch.c. Clones init into its new namespaces (through a stage process that joins existing ones first),
  * with the caller's end of the channel in c->channel, and c->init_pid and c->init_pidfd set. In init, calls
  * init_main. */

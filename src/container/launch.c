@@ -130,8 +130,13 @@ static _Noreturn void stage_main(struct container *c)
             _exit(1);
         }
     }
-    if (c->join_ns[OCI_NS_USER] >= 0)
+    if (c->join_ns[OCI_NS_USER] >= 0) {
         c->setgroups_denied = userns_denies_setgroups();
+        if (container_check_user(c, &err) < 0) {
+            channel_send_error(&ch, &err);
+            _exit(1);
+        }
+    }
     pid_t pid = clone_init(c, CLONE_PARENT, NULL);
     if (pid < 0) {
         clone_failed(c, errno, &err);

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mapped.h"
 #include "base/str.h"
 #include "container/annotations.h"
 #include "container/cgroup_setup.h"
@@ -248,6 +249,35 @@ static int plan_annotations(struct container *c, struct error *err)
     return r;
 }
 
+static bool map_has(const void *data, enum id_kind kind, uint32_t id)
+{
+    const struct idmap *map = data;
+    uint32_t host;
+
+    return idmap_to_host(kind == ID_USER ? &map->uids : &map->gids, id, &host) == 0;
+}
+
+static bool current_has(const void *data, enum id_kind kind, uint32_t id)
+{
+    uint32_t last;
+
+    (void)data;
+    return id_is_mapped(kind, id, &last);
+}
+
+int container_check_user(const struct container *c, struct error *err)
+{
+    const struct oci_process *p = c->config->process;
+    const struct user_ids ids = {.has = c->new_ns[OCI_NS_USER] ? map_has : current_has,
+                                 .data = &c->map,
+                                 .setgroups_denied = c->setgroups_denied};
+
+    /* Uid 0 is what the container is set up as: become_root has its own words for its absence. */
+    if (!p || (!p->user.uid && !p->user.gid && !p->user.additional_gids.count))
+        return 0;
+    return security_check_user(&p->user, &ids, !c->keep_groups, err);
+}
+
 static bool cgroup_is_unified(void)
 {
     struct statfs fs;
@@ -312,6 +342,8 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
         r = filter_plan(c, err);
     if (r == 0)
         r = plan_annotations(c, err);
+    if (r == 0 && c->userns && c->join_ns[OCI_NS_USER] < 0)
+        r = container_check_user(c, err);
     c->cgroup_unified = cgroup_is_unified();
     return r < 0 ? r : cgroup_setup_plan(c, err);
 }

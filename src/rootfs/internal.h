@@ -111,10 +111,6 @@ int tmpcopyup(int from, int to, const char *path, struct error *err);
 /* devices.c */
 int devices_make(struct rootfs *r, struct error *err);
 
-/* gidmap.c: is @gid mapped in the current user namespace? *last gets the end of its range. A map that can not
- * be read counts as a yes: the kernel's own error is then the one to show. */
-bool gid_is_mapped(uint32_t gid, uint32_t *last);
-
 /* masks.c: maskedPaths, readonlyPaths, root.readonly */
 int masks_apply(struct rootfs *r, struct error *err);
 

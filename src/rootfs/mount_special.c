@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/mapped.h"
 #include "base/str.h"
 #include "base/syscalls.h"
 #include "rootfs/internal.h"
@@ -104,7 +105,7 @@ static bool asks_for_unmapped_gid(const struct mount_plan *plan)
     STRV_FOREACH (option, plan->data) {
         uint32_t gid, last;
         if (str_starts(*option, "gid=") && parse_id(*option + 4, &gid) == 0)
-            return !gid_is_mapped(gid, &last);
+            return !id_is_mapped(ID_GROUP, gid, &last);
     }
     return false;
 }

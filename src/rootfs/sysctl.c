@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/mapped.h"
 #include "base/str.h"
 #include "base/syscalls.h"
 #include "rootfs/internal.h"
@@ -138,7 +139,7 @@ static bool clamp_ping_range(const char *value, char out[64])
     uint32_t last;
 
     if (sscanf(value, "%lu %lu", &low, &high) != 2 || low > high || low >= UINT32_MAX ||
-        !gid_is_mapped((uint32_t)low, &last))
+        !id_is_mapped(ID_GROUP, (uint32_t)low, &last))
         return false;
     snprintf(out, 64, "%lu %lu", low, high < last ? high : last);
     return true;

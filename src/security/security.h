@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "oci/config.h"
 #include "security/seccomp.h"
 
@@ -73,6 +74,18 @@ void security_reconcile_capabilities(struct oci_capabilities *caps, capability_s
  * bounding set lacks, since nothing can grant it (config.md#linux-process: such a capability is warned about
  * and is no error). Returns the bits that were taken out. */
 uint64_t security_limit_capabilities(struct oci_capabilities *caps);
+
+/* The ids of a user namespace. */
+struct user_ids {
+    bool (*has)(const void *data, enum id_kind kind, uint32_t id);
+    const void *data;
+    bool setgroups_denied; /* it forbids setgroups(2) */
+};
+
+/* Before anything exists: will security_drop be able to become @user there? The errors are its own. Without
+ * @groups the supplementary groups are of no account. */
+int security_check_user(const struct oci_user *user, const struct user_ids *ids, bool groups,
+                        struct error *err);
 
 /* What security_drop needs. */
 struct drop_plan {
