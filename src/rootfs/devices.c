@@ -3,8 +3,9 @@
  * config-linux.md#default-devices.
  *
  * Real root makes the nodes. In a user namespace the kernel does not let anybody make device nodes, so the
- * host's nodes are bound: each is looked at through the very descriptor that is bound, to be of the type and
- * number asked for. Owner and mode of a bound node are the host's.
+ * host's nodes are bound: the one of the same path, else the one that sysfs names for the number. Each is
+ * looked at through the very descriptor that is bound, to be of the type and number asked for. Owner and mode
+ * of a bound node are the host's.
  *
  * /dev is opened once, without symbolic links, and everything is done with single names below that
  * descriptor: nothing an image ships there can lead elsewhere (CVE-2026-41579, CVE-2026-88265). A bind mount
@@ -18,10 +19,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/syscalls.h"
 #include "rootfs/internal.h"
+
+#define UEVENT_MAX 4096
 
 /* A device to be made, in the kernel's terms. */
 struct node {
@@ -30,6 +35,7 @@ struct node {
     mode_t mode;
     dev_t rdev;
     uint32_t uid, gid;
+    bool asked; /* by linux.devices; not one of the default devices */
 };
 
 static const struct {
@@ -54,30 +60,61 @@ static int node_fail(const struct node *n, int code, const char *what, struct er
     return error_sys(err, code, "device \"%s\": %s", n->path, what);
 }
 
+static bool is_node(int fd, const struct node *n)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == n->type && st.st_rdev == n->rdev;
+}
+
+/* The path of the node as the kernel names it ("/dev/net/tun"), whatever config.json calls it inside. The
+ * caller frees; NULL if the host has no such device. */
+static char *find_by_number(const struct node *n)
+{
+    static const char key[] = "DEVNAME=";
+    _cleanup_free_ char *text = NULL;
+    char path[64];
+
+    snprintf(path, sizeof path, "/sys/dev/%s/%u:%u/uevent", n->type == S_IFBLK ? "block" : "char",
+             major(n->rdev), minor(n->rdev));
+    if (file_read_at(AT_FDCWD, path, UEVENT_MAX, &text, NULL, NULL) < 0)
+        return NULL;
+    for (char *save = NULL, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        if (str_starts(line, key))
+            return str_printf("/dev/%s", line + strlen(key));
+    return NULL;
+}
+
 /* Opens the host's node, and checks that it is the one asked for. */
 static int open_host_node(const struct node *n, struct error *err)
 {
+    _cleanup_free_ char *other = NULL;
     _cleanup_close_ int fd = sys_open_tree(AT_FDCWD, n->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    struct stat st;
+    int code = errno;
 
-    if (fd < 0) {
-        int code = errno;
-        path_failure("device: bind the host's", n->path, code, err);
-        if (code == ENOENT)
-            error_hint(err, "in a user namespace devices are bound from the host, and it has no such node");
-        return -code;
+    if (fd >= 0 && is_node(fd, n))
+        return TAKE_FD(fd);
+    if (fd < 0 && code != ENOENT && code != ENOTDIR)
+        return path_failure("device: bind the host's", n->path, code, err);
+    other = find_by_number(n);
+    if (other) {
+        fd_close(&fd);
+        fd = sys_open_tree(AT_FDCWD, other, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (fd >= 0 && is_node(fd, n))
+            return TAKE_FD(fd);
     }
-    if (fstat(fd, &st) < 0)
-        return node_fail(n, errno, "look at the host's", err);
-    if ((st.st_mode & S_IFMT) != n->type || st.st_rdev != n->rdev)
-        return error_set(err, ENODEV,
-                         "device \"%s\": the host's node is %u:%u, not the %s device %u:%u asked for",
-                         n->path, major(st.st_rdev), minor(st.st_rdev),
-                         n->type == S_IFCHR ? "character" : "block", major(n->rdev), minor(n->rdev));
-    return TAKE_FD(fd);
+    error_set(err, ENODEV, "device \"%s\": the host has no %s device %u:%u", n->path,
+              n->type == S_IFCHR ? "character" : "block", major(n->rdev), minor(n->rdev));
+    error_hint(err,
+               "in a user namespace devices are bound from the host: neither \"%s\" nor what "
+               "/sys/dev names is that device",
+               n->path);
+    return -ENODEV;
 }
 
-/* Something has the name already. 1: it is what we want; 0: it can be bound over. */
+/* Something has the name already. 1: it is what we want; 0: it can be bound over. Images ship the default
+ * devices as all kinds of files; in the place of a device of linux.devices the specification wants no other,
+ * but for the empty file that an earlier container had to be bound on. */
 static int existing_node(const struct rootfs *r, int dir, const char *name, const struct node *n,
                          struct error *err)
 {
@@ -94,7 +131,12 @@ static int existing_node(const struct rootfs *r, int dir, const char *name, cons
     /* A node of the image's own file system is of no use in a user namespace; one mounted there is. */
     if (same && (!r->in_userns || n->type == S_IFIFO || st.st_dev != at.st_dev))
         return 1;
-    return n->type == S_IFIFO ? node_fail(n, EEXIST, "make", err) : 0;
+    if (n->type == S_IFIFO || (n->asked && !same && !(S_ISREG(st.st_mode) && st.st_size == 0))) {
+        error_set(err, EEXIST, "device \"%s\": the root file system has %s there", n->path,
+                  S_ISREG(st.st_mode) ? "a file" : "something else");
+        return error_hint(err, "remove it from the image, or name another path in linux.devices");
+    }
+    return 0;
 }
 
 static int bind_node(struct rootfs *r, int dir, const char *name, const struct node *n, bool exists,
@@ -152,6 +194,7 @@ static int make_config_device(struct rootfs *r, int dev, size_t index, struct er
         .mode = d->file_mode.set ? d->file_mode.value & 07777 : 0666,
         .uid = d->uid.set ? d->uid.value : 0,
         .gid = d->gid.set ? d->gid.value : 0,
+        .asked = true,
     };
 
     if (!path)
@@ -184,16 +227,16 @@ static bool is_overridden(const struct rootfs *r, const char *path)
     return false;
 }
 
-/* Links the image has already are its own business; only /dev/ptmx must lead to the container's own devpts.
- */
-static int make_links(int dev, struct error *err)
+/* Links the image has already are its own business; only /dev/ptmx must lead to the container's own devpts,
+ * unless config.json has a device there: the kernel finds the devpts beside it. */
+static int make_links(const struct rootfs *r, int dev, struct error *err)
 {
     char target[16];
 
     for (size_t i = 0; i < ARRAY_SIZE(default_links); i++)
         if (symlinkat(default_links[i].target, dev, default_links[i].name) < 0 && errno != EEXIST)
             return error_sys(err, errno, "make the link \"/dev/%s\"", default_links[i].name);
-    if (symlinkat("pts/ptmx", dev, "ptmx") == 0)
+    if (is_overridden(r, "/dev/ptmx") || symlinkat("pts/ptmx", dev, "ptmx") == 0)
         return 0;
     if (errno != EEXIST)
         return error_sys(err, errno, "make the link \"/dev/ptmx\"");
@@ -234,5 +277,5 @@ int devices_make(struct rootfs *r, struct error *err)
         if (ret < 0)
             return ret;
     }
-    return make_links(dev, err);
+    return make_links(r, dev, err);
 }
