@@ -138,15 +138,25 @@ static int open_bind_source(struct mounting *m, struct error *err)
     return path_failure(what, source, code, err);
 }
 
+static int attrs_failed(const struct mounting *m, int code, const char *what, struct error *err)
+{
+    mounting_fail(m, code, what, err);
+    /* mount_namespaces(7), "Restrictions on mount namespaces". */
+    if (code == EPERM && m->r->in_userns)
+        error_hint(err, "in a user namespace the ro, nosuid, nodev and noexec of the host's mounts stay, and "
+                        "so do their settings of access times (noatime, nodiratime, strictatime …)");
+    return -code;
+}
+
 static int set_bind_attrs(const struct mounting *m, struct error *err)
 {
     const struct mount_plan *plan = m->plan;
     int r = mount_set_attrs(m->fd, true, plan->rattr_set, plan->rattr_clr);
 
     if (r < 0)
-        return mounting_fail(m, -r, "set the attributes of the whole tree", err);
+        return attrs_failed(m, -r, "set the attributes of the whole tree", err);
     r = mount_set_attrs(m->fd, false, plan->attr_set, plan->attr_clr);
-    return r < 0 ? mounting_fail(m, -r, "set attributes", err) : 0;
+    return r < 0 ? attrs_failed(m, -r, "set attributes", err) : 0;
 }
 
 int mounting_open_source(struct mounting *m, struct error *err)
