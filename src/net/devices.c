@@ -121,10 +121,11 @@ int net_devices_check(const struct oci_net_device_list *devices, struct error *e
     return has_net_admin() ? 0 : no_rights(devices->items[0].host_name, err);
 }
 
-/* A socket in the namespace @other; the caller is back in @own behind it. */
+/* A socket in the namespace @other; the caller is back in @own behind it. Uid 0 of a user namespace may enter
+ * the container's and not return to the host's, so the way back is tried first. */
 static int open_there(int own, int other, const char *device, struct error *err)
 {
-    if (setns(other, CLONE_NEWNET) < 0)
+    if (setns(own, CLONE_NEWNET) < 0 || setns(other, CLONE_NEWNET) < 0)
         return errno == EPERM
                    ? no_rights(device, err)
                    : error_sys(err, errno, "linux.netDevices: look into the container's network namespace");
