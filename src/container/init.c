@@ -41,8 +41,9 @@ struct init {
     struct container *c;
     struct channel channel; /* to the runtime; later to `start` */
     struct rootfs rootfs;
-    char *program; /* found in PATH */
-    bool entered;  /* "/" is the container's root */
+    char *program;  /* found in PATH */
+    bool entered;   /* "/" is the container's root */
+    pid_t host_pid; /* ours, as the runtime sees it; only with a seccomp agent */
 };
 
 static void warn_through_channel(void *data, const char *text)
@@ -198,23 +199,29 @@ static int open_terminal(struct init *in, struct error *err)
     return r;
 }
 
-/* Our pid as the runtime sees it, for the state that hooks and the seccomp agent get: the host's procfs is
- * still there. */
+/* Our pid as the runtime sees it, for the state that the seccomp agent gets: the host's procfs is still
+ * there. */
 static int learn_own_pid(struct init *in, struct error *err)
 {
-    const struct container *c = in->c;
     char link[16];
     ssize_t n;
 
-    if (!c->config->hooks.create_container.count && !c->config->hooks.start_container.count &&
-        c->agent_fd < 0)
+    if (in->c->agent_fd < 0)
         return 0;
     n = readlink("/proc/self", link, sizeof link - 1);
     if (n < 0)
         return error_sys(err, errno, "read the link /proc/self");
     link[n] = '\0';
-    c->state->pid = (pid_t)strtol(link, NULL, 10);
+    in->host_pid = (pid_t)strtol(link, NULL, 10);
     return 0;
+}
+
+/* Hooks in the container's namespaces get the pid as it is there (runtime.md#state). */
+static int run_own_hooks(const struct init *in, const struct oci_hook_list *hooks, const char *name,
+                         struct error *err)
+{
+    in->c->state->pid = getpid();
+    return hooks_run(hooks, name, in->c->state, "created", &in->c->hook_output, err);
 }
 
 /* The runtime's hooks see the mounts made and the host still there, as its moving of interfaces does; ours
@@ -230,8 +237,7 @@ static int run_create_hooks(struct init *in, struct error *err)
             r = channel_expect(&in->channel, STEP_HOOKS_DONE, NULL, err);
     }
     if (r == 0)
-        r = hooks_run(&h->create_container, "createContainer", in->c->state, "created", &in->c->hook_output,
-                      err);
+        r = run_own_hooks(in, &h->create_container, "createContainer", err);
     return r;
 }
 
@@ -333,13 +339,13 @@ static int exec_program(struct init *in, struct error *err)
     if (!p)
         return error_set(err, EINVAL,
                          "process: missing; a container without it can be created but not started");
-    if (hooks_run(&c->config->hooks.start_container, "startContainer", c->state, "created", &c->hook_output,
-                  err) < 0) {
+    if (run_own_hooks(in, &c->config->hooks.start_container, "startContainer", err) < 0) {
         /* Tells `start` to destroy the container, as the specification demands for this hook. */
         err->code = ECANCELED;
         return -ECANCELED;
     }
     if (c->agent_fd >= 0) {
+        c->state->pid = in->host_pid;
         message = seccomp_agent_message(c->config->linux_.seccomp, c->state, "created");
         if (!message)
             return error_oom(err);

@@ -55,7 +55,7 @@ hook() {
     pid=$(bryo state "$ID" | jq .pid)
     assert_equal "$(jq -r '.id + " " + .status + " " + .bundle' "$TMP/runtime")" "$ID created $B"
     assert_equal "$(jq .pid "$TMP/runtime")" "$pid"
-    assert_equal "$(jq .pid "$TMP/container")" "$pid"
+    assert_equal "$(jq .pid "$TMP/container")" 1
     assert_equal "$(jq -r .status "$TMP/container")" created
     bryo delete --force "$ID"
     assert_equal "$(jq -r .status "$TMP/poststop")" stopped
