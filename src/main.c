@@ -16,6 +16,7 @@
 #include "cli/verbs.h"
 #include "container/runtime.h"
 #include "container/seal.h"
+#include "oci/config.h"
 
 /* A caller that closed one of 0, 1 or 2 would get the next file we open there (a log, a pty, a container's
  * root) as its standard stream: put /dev/null in the gap. open gives the lowest free number. */
@@ -98,6 +99,8 @@ static int bryo(char **whole, char **argv, struct log *log, struct error *err)
         r = print_version(err);
     } else if (global->dump_options) {
         r = cli_write_json(cli_dump_options(), true, err);
+    } else if (global->dump_schema) {
+        r = cli_write_json(oci_config_dump_schema(), true, err);
     } else if (inv.n_args == 0) {
         r = print_verb_help(NULL, err); /* for the person; a script that lost its verb gets a failure */
         r = r == 0 ? EXIT_FAILURE : r;

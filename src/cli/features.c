@@ -7,8 +7,7 @@
 
 static int run(const struct invocation *inv, struct error *err)
 {
-    const struct features_options features = {
-        .mount_options = mount_option_names(), .idmap = true, .cgroup_v2 = true};
+    const struct features_options features = {.mount_options = mount_option_names(), .cgroup_v2 = true};
 
     (void)inv;
     return cli_write_json(oci_features(&features), true, err);

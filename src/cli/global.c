@@ -90,6 +90,8 @@ static const struct option_def options[] = {
     {"version", 'V', OPT_FLAG, AT(version), NULL, "the same as -v", .hidden = true},
     {"dump-options", 0, OPT_FLAG, AT(dump_options), NULL, "print all verbs and options as JSON",
      .hidden = true},
+    {"dump-schema", 0, OPT_FLAG, AT(dump_schema), NULL, "print all properties of config.json as JSON",
+     .hidden = true},
     {NULL},
 };
 

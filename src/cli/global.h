@@ -17,6 +17,7 @@ struct global_options {
     bool systemd_cgroup;
     bool version;
     bool dump_options;
+    bool dump_schema;
 };
 
 /* A verb without a name: its arguments are the real verb and what follows. */

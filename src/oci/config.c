@@ -114,6 +114,16 @@ cJSON *oci_seccomp_to_json(const struct oci_seccomp *seccomp)
     return schema_encode(&schema_oci_seccomp, seccomp);
 }
 
+cJSON *oci_config_dump_schema(void)
+{
+    return schema_dump(&schema_oci_config);
+}
+
+bool oci_config_carries_out(const char *property)
+{
+    return schema_carries_out(&schema_oci_config, property);
+}
+
 void oci_config_free(struct oci_config *config)
 {
     schema_free(&schema_oci_config, config);

@@ -425,6 +425,13 @@ int oci_seccomp_parse(const cJSON *json, struct oci_seccomp **out, struct error 
 cJSON *oci_seccomp_to_json(const struct oci_seccomp *seccomp);
 
 void oci_config_free(struct oci_config *config);
+
+/* All properties that this version knows, as JSON (schema_dump). NULL when memory ran out. */
+cJSON *oci_config_dump_schema(void);
+
+/* Does this version carry out the property, named as in the dump ("linux.intelRdt.closID"), and all that it
+ * stands in? False for what the tables do not know. */
+bool oci_config_carries_out(const char *property);
 void oci_config_freep(struct oci_config **config);
 void oci_process_free(struct oci_process *process);
 void oci_seccomp_free(struct oci_seccomp *seccomp);

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "oci/config.h"
 #include "oci/names.h"
 #include "oci/spec.h"
 
@@ -55,7 +56,7 @@ static int add_seccomp(cJSON *json)
 {
     _cleanup_cjson_ cJSON *seccomp = cJSON_CreateObject();
 
-    if (!seccomp || json_add_bool(seccomp, "enabled", true) < 0 ||
+    if (!seccomp || json_add_bool(seccomp, "enabled", oci_config_carries_out("linux.seccomp")) < 0 ||
         add_names(seccomp, "actions", oci_seccomp_actions) < 0 ||
         add_names(seccomp, "operators", oci_seccomp_operators) < 0 ||
         add_names(seccomp, "archs", oci_seccomp_archs) < 0 ||
@@ -72,7 +73,7 @@ static int add_cgroup(cJSON *json, const struct features_options *options)
         json_add_bool(cgroup, "v2", options->cgroup_v2) < 0 ||
         json_add_bool(cgroup, "systemd", options->cgroup_systemd) < 0 ||
         json_add_bool(cgroup, "systemdUser", options->cgroup_systemd_user) < 0 ||
-        json_add_bool(cgroup, "rdma", false) < 0)
+        json_add_bool(cgroup, "rdma", oci_config_carries_out("linux.resources.rdma")) < 0)
         return -ENOMEM;
     return json_add_item(json, "cgroup", TAKE_PTR(cgroup));
 }
@@ -96,7 +97,19 @@ static int add_memory_policy(cJSON *json)
     return json_add_item(json, "memoryPolicy", TAKE_PTR(policy));
 }
 
-/* What the tables refuse as "not supported by this version" is said here to be off. */
+static int add_intel_rdt(cJSON *json)
+{
+    _cleanup_cjson_ cJSON *object = cJSON_CreateObject();
+
+    if (!object || json_add_bool(object, "enabled", oci_config_carries_out("linux.intelRdt")) < 0 ||
+        json_add_bool(object, "schemata", oci_config_carries_out("linux.intelRdt.schemata")) < 0 ||
+        json_add_bool(object, "monitoring", oci_config_carries_out("linux.intelRdt.enableMonitoring")) < 0)
+        return -ENOMEM;
+    return json_add_item(json, "intelRdt", TAKE_PTR(object));
+}
+
+/* What the tables refuse as "not supported by this version" is said here to be off; whether this machine has
+ * it is another question. */
 static int add_linux(cJSON *features, const struct features_options *options)
 {
     _cleanup_cjson_ cJSON *json = cJSON_CreateObject(), *extensions = cJSON_CreateObject();
@@ -105,11 +118,12 @@ static int add_linux(cJSON *features, const struct features_options *options)
         add_names_up_to(json, "capabilities", oci_capability_names, oci_last_capability()) < 0 ||
         add_cgroup(json, options) < 0 || add_seccomp(json) < 0 || add_memory_policy(json) < 0)
         return -ENOMEM;
-    /* What the runtime can do, whatever this machine has. */
-    if (add_enabled(json, "apparmor", true) < 0 || add_enabled(json, "selinux", true) < 0 ||
-        add_enabled(json, "intelRdt", false) < 0 || add_enabled(extensions, "idmap", options->idmap) < 0 ||
+    if (add_enabled(json, "apparmor", oci_config_carries_out("process.apparmorProfile")) < 0 ||
+        add_enabled(json, "selinux", oci_config_carries_out("process.selinuxLabel")) < 0 ||
+        add_intel_rdt(json) < 0 ||
+        add_enabled(extensions, "idmap", oci_config_carries_out("mounts[].uidMappings")) < 0 ||
         json_add_item(json, "mountExtensions", TAKE_PTR(extensions)) < 0 ||
-        add_enabled(json, "netDevices", true) < 0)
+        add_enabled(json, "netDevices", oci_config_carries_out("linux.netDevices")) < 0)
         return -ENOMEM;
     return json_add_item(features, "linux", TAKE_PTR(json));
 }

@@ -82,6 +82,7 @@ struct schema_field {
     int64_t min;                    /* numbers: the range; both 0: all that the C type holds */
     uint64_t max;
     const char *later; /* not carried out by this version; the text is the hint for who needs it gone */
+    const char *idle;  /* read and checked, and of no meaning here: the text says why */
 };
 
 struct schema_type {
@@ -162,6 +163,14 @@ int schema_decode(const struct schema_type *type, const cJSON *json, const char 
 
 /* The JSON of @object: absent members are left out. NULL when memory ran out. */
 cJSON *schema_encode(const struct schema_type *type, const void *object);
+
+/* The rows of @type and of all types below, as a list of objects: `path` ("[]" stands for an element of a
+ * list, "{}" for a value by a key of the user's choice), `kind`, `required`, and where there is such,
+ * `values`, `later`, `idle`. For documentation and tests. NULL when memory ran out. */
+cJSON *schema_dump(const struct schema_type *type);
+
+/* Is there a row for @path, named as by schema_dump, and does neither it nor one above it say `later`? */
+bool schema_carries_out(const struct schema_type *type, const char *path);
 
 /* Frees all that @object owns, and @object. NULL is fine. */
 void schema_free(const struct schema_type *type, void *object);

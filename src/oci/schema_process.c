@@ -8,7 +8,7 @@ static const struct schema_field oci_user_fields[] = {
     SCHEMA_VALUE(oci_user, "gid", gid, U32, .max = ID_MAX),
     SCHEMA_VALUE(oci_user, "umask", umask, OPT_U32, .max = 0777),
     SCHEMA_VALUE(oci_user, "additionalGids", additional_gids, U32_LIST, .max = ID_MAX),
-    SCHEMA_VALUE(oci_user, "username", username, STRING, .flags = SCHEMA_BLANK),
+    SCHEMA_VALUE(oci_user, "username", username, STRING, .flags = SCHEMA_BLANK, .idle = "for Windows"),
 };
 static SCHEMA_TYPE(oci_user);
 

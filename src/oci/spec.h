@@ -22,7 +22,6 @@ cJSON *oci_spec_default(const struct spec_options *options);
 struct features_options {
     const char *const *mount_options;
     bool cgroup_v1, cgroup_v2, cgroup_systemd, cgroup_systemd_user;
-    bool idmap;
 };
 cJSON *oci_features(const struct features_options *options);
 

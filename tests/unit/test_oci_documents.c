@@ -173,7 +173,7 @@ static void check_enabled(const cJSON *json, const char *name, bool enabled)
 static void test_features(void **state)
 {
     static const char *const options_list[] = {"ro", "rro", NULL};
-    struct features_options options = {.mount_options = options_list, .cgroup_v2 = true, .idmap = true};
+    struct features_options options = {.mount_options = options_list, .cgroup_v2 = true};
     _cleanup_cjson_ cJSON *json = oci_features(&options);
     const cJSON *linux_ = get(json, "linux"), *seccomp = get(linux_, "seccomp"), *e;
 

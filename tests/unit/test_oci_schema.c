@@ -207,6 +207,40 @@ static void test_names(void **state)
         assert_int_equal(oci_capability_names[i].value, i);
 }
 
+static void test_dump(void **state)
+{
+    _cleanup_cjson_ cJSON *list = oci_config_dump_schema();
+    size_t n = 0;
+    const cJSON *row;
+
+    (void)state;
+    assert_non_null(list);
+    cJSON_ArrayForEach (row, list) {
+        const char *path = cJSON_GetObjectItem(row, "path")->valuestring;
+        bool known = false;
+        for (size_t i = 0; i < ARRAY_SIZE(oci_properties); i++)
+            known |= strcmp(oci_properties[i], path) == 0;
+        if (!known)
+            fail_msg("the specification has no %s", path);
+        n++;
+    }
+    assert_int_equal(n, ARRAY_SIZE(oci_properties));
+}
+
+static void test_carries_out(void **state)
+{
+    (void)state;
+    assert_true(oci_config_carries_out("process"));
+    assert_true(oci_config_carries_out("process.cwd"));
+    assert_true(oci_config_carries_out("linux.devices[].path"));
+    assert_true(oci_config_carries_out("linux.netDevices{}.name"));
+    assert_false(oci_config_carries_out("linux.personality.flags"));
+    assert_false(oci_config_carries_out("process.cw"));
+    assert_false(oci_config_carries_out("process.cwd.x"));
+    assert_false(oci_config_carries_out("windows"));
+    assert_false(oci_config_carries_out(""));
+}
+
 static void test_last_capability(void **state)
 {
     _cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/cap_last_cap", "re");
@@ -227,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_complete),     cmocka_unit_test(test_rows),
         cmocka_unit_test(test_nothing_lost), cmocka_unit_test(test_freed_at_each_mistake),
         cmocka_unit_test(test_names),        cmocka_unit_test(test_last_capability),
+        cmocka_unit_test(test_dump),         cmocka_unit_test(test_carries_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
