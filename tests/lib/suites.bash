@@ -13,6 +13,10 @@ cli         command tests as an ordinary user with subordinate ids
 cli_nosub   the same as a user without subordinate ids: one id mapped
 cli_userns  the same as uid 0 inside a user namespace (the way of podman)
 rootful     command tests as root of the machine
+conformance the runtime specification, property by property, as an ordinary user with subordinate ids
+conformance_nosub   the same as a user without subordinate ids
+conformance_userns  the same as uid 0 inside a user namespace
+conformance_root    the same as root of the machine
 image       the archive helper, hostile archives
 fire        failure injection: each system call of each verb fails once, or is its last (a sample)
 docs        examples of README.md and docs/, scripts of examples/
@@ -21,7 +25,7 @@ distcheck   make distcheck: the tarball is complete, builds out of tree, install
 leaks       no process, mount, cgroup, interface, file or user is left of all this'
 mapfile -t SUITES < <(awk '{ print $1 }' <<<"$SUITE_TABLE")
 # shellcheck disable=SC2034
-QUICK_SUITES=(gcc lint unit cli image docs leaks)
+QUICK_SUITES=(gcc lint unit cli conformance image docs leaks)
 
 SUITE_SECONDS=1800 # a suite that takes longer is killed
 
@@ -159,17 +163,38 @@ suite_cli_nosub() {
     gcc_build && bats_as build-gcc "$NOSUB_USER" cli
 }
 
-suite_cli_userns() {
+# Uid 0 in a user namespace of its own, with all ids that the user may map.
+in_userns() { # DIR
     grep -q "^$TEST_USER:" /etc/subuid || {
         echo "ok - all # skip $TEST_USER has no subordinate ids here"
         return
     }
     local WRAPPER=(unshare --user --map-root-user --map-auto --mount)
-    gcc_build && bats_as build-gcc "$TEST_USER" cli
+    gcc_build && bats_as build-gcc "$TEST_USER" "$1"
+}
+
+suite_cli_userns() {
+    in_userns cli
 }
 
 suite_rootful() {
     gcc_build && bats_as build-gcc root cli rootful
+}
+
+suite_conformance() {
+    gcc_build && bats_as build-gcc "$TEST_USER" conformance
+}
+
+suite_conformance_nosub() {
+    gcc_build && bats_as build-gcc "$NOSUB_USER" conformance
+}
+
+suite_conformance_userns() {
+    in_userns conformance
+}
+
+suite_conformance_root() {
+    gcc_build && bats_as build-gcc root conformance
 }
 
 suite_image() {
