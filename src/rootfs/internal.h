@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rootfs/mount_options.h"
 #include "base/mountinfo.h"
+#include "rootfs/mount_options.h"
 #include "rootfs/rootfs.h"
 
 /* One entry of mounts[] on its way into the container. */
