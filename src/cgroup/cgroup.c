@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -172,22 +171,6 @@ int cgroup_plan(struct cgroup *cg, const char *manager, const struct cgroup_requ
     return r;
 }
 
-static bool find_id(const struct oci_id_map_list *maps, uint32_t *host_id)
-{
-    for (size_t i = 0; maps && i < maps->count; i++)
-        if (maps->items[i].container_id == 0) {
-            *host_id = maps->items[i].host_id;
-            return true;
-        }
-    return false;
-}
-
-bool cgroup_owner(const struct cgroup_request *req, uid_t *uid, gid_t *gid)
-{
-    return find_id(req->uid_mappings, uid) && find_id(req->gid_mappings, gid) &&
-           (*uid != geteuid() || *gid != getegid());
-}
-
 int cgroup_make(struct cgroup *cg, const struct cgroup_request *req, int *clone_fd, struct error *err)
 {
     return cgroup_exists(cg) && cg->manager->make ? cg->manager->make(cg, req, clone_fd, err) : 0;
@@ -196,6 +179,11 @@ int cgroup_make(struct cgroup *cg, const struct cgroup_request *req, int *clone_
 int cgroup_attach(struct cgroup *cg, const struct cgroup_request *req, struct error *err)
 {
     return cgroup_exists(cg) && cg->manager->attach ? cg->manager->attach(cg, req, err) : 0;
+}
+
+int cgroup_delegate(const struct cgroup *cg, uid_t uid, gid_t gid, struct error *err)
+{
+    return cgroup_exists(cg) && cg->manager->delegate ? cg->manager->delegate(cg, uid, gid, err) : 0;
 }
 
 static bool is_unified(void)

@@ -46,10 +46,6 @@ struct cgroup_request {
     const struct oci_resources *resources; /* linux.resources; NULL: no limits */
     const struct oci_device_list *devices; /* linux.devices, which the rules for devices allow */
     const struct oci_map *annotations;     /* those for the manager among them: org.systemd.property.* … */
-    const struct oci_id_map_list
-        *uid_mappings; /* of its new user namespace, empty: none; its id 0 owns what is */
-    const struct oci_id_map_list *gid_mappings; /* delegated to it */
-    bool delegate;  /* it has a cgroup namespace and a writable cgroup mount: the files become its root's */
     bool in_userns; /* its init is in a user namespace, where device rules hold without a cgroup */
     bool unified;   /* /sys/fs/cgroup is cgroup2 alone */
     enum cgroup_limits limits;
@@ -64,6 +60,7 @@ struct cgroup_manager {
     int (*plan)(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
     int (*make)(struct cgroup *cg, const struct cgroup_request *req, int *clone_fd, struct error *err);
     int (*attach)(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
+    int (*delegate)(const struct cgroup *cg, uid_t uid, gid_t gid, struct error *err);
     int (*clone_fd)(const struct cgroup *cg, const char *sub, pid_t init, struct error *err);
     int (*enter)(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid, struct error *err);
     int (*update)(const struct cgroup *cg, const struct oci_resources *resources, struct error *err);
@@ -93,6 +90,11 @@ int cgroup_plan(struct cgroup *cg, const char *manager, const struct cgroup_requ
 int cgroup_make(struct cgroup *cg, const struct cgroup_request *req, int *clone_fd, struct error *err);
 /* The third, with the container's init in req->pid; not for one that was cloned into it. */
 int cgroup_attach(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
+
+/* For a container that is to manage its own cgroup: makes the directory, and the files that
+ * /sys/kernel/cgroup/delegate names, those of @uid and @gid. Nothing with a manager that can't. -EPERM, with
+ * nothing changed, without the right. */
+int cgroup_delegate(const struct cgroup *cg, uid_t uid, gid_t gid, struct error *err);
 
 /* The cgroup of a container that exists, from what was kept of it: both may be NULL. Nothing is looked at but
  * which cgroupfs there is. The caller frees with cgroup_free. -EINVAL for a manager that this version does

@@ -87,11 +87,8 @@ int v2_add_process(int dirfd, const char *shown, pid_t pid, struct error *err);
  */
 bool cgroup_path_is_unit(const char *path);
 
-/* The user and the group outside that are 0 in the container's new user namespace. False where it has none,
- * or when that is the caller, whose files they are already. */
-bool cgroup_owner(const struct cgroup_request *req, uid_t *uid, gid_t *gid);
-
 /* v2.c: the members of a manager for a cgroup that is a directory of cgroup2 at cg->path. */
+int v2_cgroup_delegate(const struct cgroup *cg, uid_t uid, gid_t gid, struct error *err);
 int v2_cgroup_freeze(const struct cgroup *cg, bool frozen, struct error *err);
 int v2_cgroup_is_frozen(const struct cgroup *cg);
 int v2_cgroup_stats(const struct cgroup *cg, cJSON **data, struct error *err);

@@ -96,13 +96,10 @@ static int set_up(const struct cgroup *cg, const struct cgroup_request *req, con
                   struct error *err)
 {
     _cleanup_close_ int fd = v2_open(cg->path, NULL, err);
-    uint32_t uid, gid;
     int r = fd < 0 ? fd : 0;
 
     if (r == 0 && cg->which)
         r = v2_resources_apply(fd, full, req->resources, cg->which, err);
-    if (r == 0 && req->delegate && cgroup_owner(req, &uid, &gid))
-        r = v2_delegate(fd, full, uid, gid, err);
     if (r == 0)
         *clone_fd = TAKE_FD(fd);
     return r;
@@ -197,6 +194,11 @@ static int update(const struct cgroup *cg, const struct oci_resources *resources
     return r < 0 ? r : v2_resources_apply(fd, shown, resources, CGROUP_ALL, err);
 }
 
+int v2_cgroup_delegate(const struct cgroup *cg, uid_t uid, gid_t gid, struct error *err)
+{
+    ON_DIRECTORY(v2_delegate(fd, shown, uid, gid, err));
+}
+
 int v2_cgroup_freeze(const struct cgroup *cg, bool frozen, struct error *err)
 {
     ON_DIRECTORY(v2_freeze(fd, shown, frozen, err));
@@ -249,6 +251,7 @@ const struct cgroup_manager cgroup_v2 = {
     .plan = plan,
     .make = make,
     .attach = attach,
+    .delegate = v2_cgroup_delegate,
     .clone_fd = clone_fd,
     .enter = enter,
     .update = update,

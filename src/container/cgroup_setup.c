@@ -1,10 +1,13 @@
 #include "container/cgroup_setup.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "cgroup/cgroup.h"
 
@@ -39,9 +42,6 @@ static struct cgroup_request request(const struct container *c)
         .resources = l->resources,
         .devices = &l->devices,
         .annotations = c->state ? &c->state->annotations : &c->config->annotations,
-        .uid_mappings = &c->map.uids,
-        .gid_mappings = &c->map.gids,
-        .delegate = c->new_ns[OCI_NS_CGROUP] && has_writable_mount(c->config),
         .in_userns = c->userns,
         .unified = c->cgroup_unified,
         .limits = c->rt->limits,
@@ -94,4 +94,49 @@ int cgroup_setup_attach(struct container *c, struct error *err)
     fd_close(&c->cgroup_fd);
     /* Some managers know the place only now. */
     return r < 0 || c->in_cgroup ? r : keep(c, err);
+}
+
+/* A fork of the runtime: it becomes root of the container's user namespace, and may then give away what
+ * belongs to an id that is mapped there. */
+static _Noreturn void delegate_inside(const struct container *c)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+
+    if (setns(c->init_pidfd, CLONE_NEWUSER) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+        _exit(1);
+    _exit(cgroup_delegate(&c->cgroup, 0, 0, &err) < 0);
+}
+
+int cgroup_setup_delegate(struct container *c, struct error *err)
+{
+    _cleanup_error_ struct error why = ERROR_INIT;
+    uint32_t uid, gid;
+    int status = 0;
+
+    if (!c->new_ns[OCI_NS_USER] || !c->new_ns[OCI_NS_CGROUP] || !cgroup_exists(&c->cgroup) ||
+        !has_writable_mount(c->config))
+        return 0;
+    if (idmap_to_host(&c->map.uids, 0, &uid) < 0 || idmap_to_host(&c->map.gids, 0, &gid) < 0 ||
+        (uid == geteuid() && gid == getegid()))
+        return 0;
+    int r = cgroup_delegate(&c->cgroup, uid, gid, &why);
+    if (r != -EPERM) {
+        error_move(err, &why);
+        return r;
+    }
+    pid_t pid = fork();
+    if (pid < 0)
+        return error_sys(err, errno, "fork");
+    if (pid == 0)
+        delegate_inside(c);
+    r = process_wait(pid, &status);
+    if (r < 0)
+        return error_sys(err, -r, "wait for a child");
+    /* The container runs as well without; only what it wanted the mount for it can't do. */
+    if (status)
+        log_warn(
+            c->rt->log,
+            "the cgroup is not given to the container's root: its user namespace does not map the caller, "
+            "who owns the cgroup");
+    return 0;
 }

@@ -13,3 +13,6 @@ int cgroup_setup_plan(struct container *c, struct error *err);
 int cgroup_setup_make(struct container *c, struct error *err);
 /* Behind the clone: moves init into it if it was not born there. Fills the state. */
 int cgroup_setup_attach(struct container *c, struct error *err);
+/* Behind the id map: gives the files to the container's root, if it has a cgroup namespace and a writable
+ * mount of them (config-linux.md#cgroup-ownership). */
+int cgroup_setup_delegate(struct container *c, struct error *err);

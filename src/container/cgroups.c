@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "container/internal.h"
+#include "userns/within.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -35,13 +36,32 @@ int container_cgroup(const struct oci_state *state, struct cgroup *cg, struct er
     return cgroup_open(cg, state->cgroup_manager, state->cgroup_path, err);
 }
 
+static int destroy(void *cg, struct error *err)
+{
+    return cgroup_destroy(cg, err);
+}
+
+/* Of a cgroup that was given to the container's root: what that made there is not the caller's to remove. */
+static int destroy_mapped(const struct oci_state *state, struct cgroup *cg, struct error *err)
+{
+    _cleanup_idmap_ struct idmap map = {0};
+    int r = idmap_from_config(&map, &state->uid_mappings, &state->gid_mappings, err);
+
+    return r < 0 ? r : userns_within(&map, destroy, cg, err);
+}
+
 int container_destroy_cgroup(const struct oci_state *state, struct error *err)
 {
+    _cleanup_error_ struct error plain = ERROR_INIT;
     _cleanup_cgroup_ struct cgroup cg = {0};
     int r = container_cgroup(state, &cg, err);
 
     if (r == 0)
-        r = cgroup_destroy(&cg, err);
+        r = cgroup_destroy(&cg, &plain);
+    if (r == -EACCES && state->uid_mappings.count && geteuid() != 0)
+        r = destroy_mapped(state, &cg, err);
+    else if (r < 0 && plain.text)
+        error_move(err, &plain);
     if (r < 0)
         error_prefix(err, "container \"%s\"", state->id);
     return r;

@@ -143,7 +143,7 @@ static int map_and_record(struct container *c, struct error *err)
         if (r < 0)
             return r;
     }
-    return written;
+    return written < 0 ? written : cgroup_setup_delegate(c, err);
 }
 
 static int take_console(struct container *c, int *master, struct error *err)

@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/mountinfo.h"
 #include "container/runtime.h"
 #include "oci/config.h"
-#include "base/mountinfo.h"
 
 /* Adds @mount, a bind mount or a tmpfs; its source is absolute. */
 int container_mounts_add(const struct runtime *rt, const char *id, const struct oci_mount *mount,

@@ -464,6 +464,27 @@ sh -c 'echo $$ >"$1/bryo-caller/cgroup.procs"; exec setpriv --reuid 12345 --regi
 ls -d "$C/$T/user"/*/ | sed "s,$C/$T,,"
 rmdir "$C/$T/user/bryo-caller"
 echo -hugetlb >"$C/$T/user/cgroup.subtree_control"
+# A root of the container that is not the user: the user's cgroup is given away from inside, if it is mapped there.
+if command -v newuidmap >/dev/null; then
+    cp /etc/subuid "$TMP/subuid"; cp /etc/subgid "$TMP/subgid"; cp /etc/passwd "$TMP/passwd"; cp /etc/group "$TMP/group"
+    echo bryotest:200000:1000 | tee -a "$TMP/subuid" >>"$TMP/subgid"
+    echo bryotest:x:12345:12345::/:/bin/sh >>"$TMP/passwd"; echo bryotest:x:12345: >>"$TMP/group"
+    for f in subuid subgid passwd group; do mount --bind "$TMP/$f" "/etc/$f"; done
+    jq "$maps"' | .linux.uidMappings = [{containerID: 0, hostID: 200000, size: 100}, {containerID: 1000, hostID: 12345, size: 1}] | .linux.gidMappings = .linux.uidMappings
+        | .mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end) | .process.args = ["/bin/sh", "-c", "cd /sys/fs/cgroup; stat -c %u:%g . cgroup.procs cgroup.freeze; mkdir sub"]' "$B/config.json" >"$TMP/u/b/config.json"
+    chown -R 200000:200000 "$TMP/u/b/rootfs"; chmod 711 "$TMP/u"
+    in_cgroup "$BRYO" --root "$TMP/u/s" run -b "$TMP/u/b" owner
+    jq '.process.args[2] = "mkdir -p /sys/fs/cgroup/a/b/c; exec sleep 100"' "$TMP/u/b/config.json" >"$TMP/u/b/sleep.json"
+    in_cgroup "$BRYO" --root "$TMP/u/s" run -d -b "$TMP/u/b" -f "$TMP/u/b/sleep.json" owner </dev/null >/dev/null 2>&1
+    in_cgroup "$BRYO" --root "$TMP/u/s" exec owner grep ^0:: /proc/self/cgroup
+    in_cgroup "$BRYO" --root "$TMP/u/s" delete --force owner
+    [ ! -e "$C/$T/user/bryo-owner" ]
+    jq '.linux.uidMappings |= .[:1] | .linux.gidMappings |= .[:1] | .process.args = ["true"]' "$TMP/u/b/config.json" >"$TMP/u/b/other.json"
+    in_cgroup "$BRYO" --root "$TMP/u/s" run -b "$TMP/u/b" -f "$TMP/u/b/other.json" owner 2>&1
+    chown -R 12345:12345 "$TMP/u/b/rootfs"
+    for f in subuid subgid passwd group; do umount "/etc/$f"; done
+fi
+jq "$maps"' | .linux.resources.hugepageLimits = [{pageSize: "2MB", limit: 2097152}]' "$B/config.json" >"$TMP/u/b/config.json"
 # With another process beside it that is not to be done.
 sleep 100 &
 echo $! >"$C/$T/user/cgroup.procs"
@@ -482,6 +503,11 @@ END
 /user/bryo-caller/
 2097152
 /user/bryo-caller/
+0:0
+0:0
+1000:1000
+0::/
+bryo: warning: the cgroup is not given to the container's root: its user namespace does not map the caller, who owns the cgroup
 bryo: linux.resources.hugepageLimits: the cgroup \"/sys/fs/cgroup/$T/user\" has other processes than bryo, so it cannot be divided
 bryo: hint: start bryo in a cgroup of its own, such as: systemd-run --user --scope -p Delegate=yes bryo …; --limits=try runs the container without
 bryo: linux.resources.hugepageLimits: the cgroup \"/sys/fs/cgroup/$T/user\" is not the caller's to divide: permission denied (EACCES)"
