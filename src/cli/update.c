@@ -41,7 +41,7 @@ enum {
 struct update_options {
     const char *resources;
     const char *values[N_VALUES];
-    const char *rdt;
+    const char *l3_cache_schema, *mem_bw_schema;
 };
 
 /* Where an option's value goes. */
@@ -68,20 +68,17 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(places) == N_VALUES, "every option has its place");
 
-static int refuse_rdt(const char *value, struct error *err)
+static int check_mem_bw(const char *value, struct error *err)
 {
-    (void)value;
-    error_set(err, ENOTSUP, "this version of bryo puts no container into a class of Intel RDT");
-    error_hint(err, "leave the option out");
-    return -ENOTSUP;
+    if (str_starts(value, "MB:") && !strchr(value, '\n'))
+        return 0;
+    _cleanup_free_ char *shown = str_quote(value, 80);
+    return shown ? error_set(err, EINVAL, "expected a line that starts with MB:, found \"%s\"", shown)
+                 : error_oom(err);
 }
 
 #define VALUE(which) OPT_STRING, offsetof(struct update_options, values[which])
 #define NOT_EMPTY    .check = option_not_empty
-#define RDT(name, what)                                                                                \
-    {                                                                                                  \
-        name, 0, OPT_STRING, offsetof(struct update_options, rdt), "SCHEMA", what, .check = refuse_rdt \
-    }
 
 static const struct option_def options[] = {
     {"resources", 'r', OPT_STRING, offsetof(struct update_options, resources), "FILE",
@@ -105,8 +102,10 @@ static const struct option_def options[] = {
     {"cpuset-mems", 0, VALUE(CPUSET_MEMS), "LIST", "the memory nodes to use", NOT_EMPTY},
     {"pids-limit", 0, VALUE(PIDS_LIMIT), "N", "processes and threads; -1: no limit", NOT_EMPTY},
     {"blkio-weight", 0, VALUE(BLKIO_WEIGHT), "N", "its share of disk accesses beside others", NOT_EMPTY},
-    RDT("l3-cache-schema", "refused: this version does not use Intel RDT"),
-    RDT("mem-bw-schema", "refused: this version does not use Intel RDT"),
+    {"l3-cache-schema", 0, OPT_STRING, offsetof(struct update_options, l3_cache_schema), "SCHEMA",
+     "its share of the last level cache, such as L3:0=7f0;1=1f", NOT_EMPTY},
+    {"mem-bw-schema", 0, OPT_STRING, offsetof(struct update_options, mem_bw_schema), "SCHEMA",
+     "its share of memory bandwidth, such as MB:0=20;1=70", .check = check_mem_bw},
     {NULL},
 };
 
@@ -227,12 +226,15 @@ static int run(const struct invocation *inv, struct error *err)
         }
     if (r < 0)
         return r;
-    if (!any) {
+    bool rdt = o->l3_cache_schema || o->mem_bw_schema;
+    if (!any && !rdt) {
         error_set(err, EINVAL, "update: nothing to change");
         return error_hint(err, "give limits by options or --resources FILE: bryo update --help lists them");
     }
     r = oci_resources_parse(json, &resources, err);
-    return r < 0 ? r : container_update(inv->rt, inv->args[0], resources, err);
+    if (r == 0 && rdt)
+        r = container_update_rdt(inv->rt, inv->args[0], o->l3_cache_schema, o->mem_bw_schema, err);
+    return r < 0 || !any ? r : container_update(inv->rt, inv->args[0], resources, err);
 }
 
 const struct verb cli_update = {

@@ -21,6 +21,9 @@ int container_resume(const struct runtime *rt, const char *id, struct error *err
 /* Changes the limits that are set in @resources. */
 int container_update(const struct runtime *rt, const char *id, const struct oci_resources *resources,
                      struct error *err);
+/* The same for its class of Intel RDT: lines for the schemata, NULL: left out. It need not run. */
+int container_update_rdt(const struct runtime *rt, const char *id, const char *l3, const char *mem_bw,
+                         struct error *err);
 
 /* One event: @type is "stats" or "oom". Takes over @data, which is NULL for oom. A result that is not 0 ends
  * the watching and is its result. */

@@ -32,6 +32,7 @@
 #include "container/hooks.h"
 #include "container/internal.h"
 #include "container/pid_file.h"
+#include "container/rdt.h"
 #include "net/devices.h"
 
 /* What state.json keeps; the pid comes with the clone. The hooks and annotations are moved over from the
@@ -65,6 +66,7 @@ static int make_state(struct container *c, struct error *err)
     c->config->hooks.poststop = (struct oci_hook_list){0};
     s->uid_mappings = c->map.uids;
     s->gid_mappings = c->map.gids;
+    rdt_note(c);
     return 0;
 }
 
@@ -137,6 +139,8 @@ static int map_and_record(struct container *c, struct error *err)
         written = statedir_write(&c->dir, c->state, err);
     if (written == 0)
         written = file_replace_at(c->dir.fd, STATEDIR_CONFIG, c->config_text, c->config_len, 0600, err);
+    if (written == 0)
+        written = rdt_make(c, err);
     if (c->new_ns[OCI_NS_USER]) {
         /* If both failed, what the helpers say is the more useful. */
         r = idmap_finish(&c->map, &job, err);
@@ -241,6 +245,8 @@ void container_unmake(struct container *c)
         c->init_pid = 0;
     }
     if (c->state && container_destroy_cgroup(c->state, &ignored) < 0)
+        log_warn_error(c->rt->log, &ignored);
+    if (c->state && rdt_unmake(c, &ignored) < 0)
         log_warn_error(c->rt->log, &ignored);
     if (c->hooks_reached)
         hooks_run_all(&c->state->poststop, "poststop", c->state, "stopped", c->rt->log);

@@ -35,6 +35,7 @@
 #include "container/inherited.h"
 #include "container/internal.h"
 #include "container/pid_file.h"
+#include "container/rdt.h"
 #include "container/seccomp_agent.h"
 #include "container/supervise.h"
 #include "oci/names.h"
@@ -308,6 +309,8 @@ static int launch(struct exec *x, struct error *err)
         return error_sys(err, errno, "open a pidfd of the new process");
     if (cgroup_exists(&x->cgroup) && x->cgroup_fd < 0)
         r = cgroup_enter(&x->cgroup, x->opts->cgroup, x->state->pid, x->pid, err);
+    if (r == 0)
+        r = rdt_enter(x->state, x->pid, err);
     if (r < 0) {
         error_prefix(err, "container \"%s\"", x->opts->id);
         return r;

@@ -14,6 +14,7 @@
 #include "container/statedir.h"
 #include "oci/config.h"
 #include "oci/state.h"
+#include "resctrl/resctrl.h"
 #include "rootfs/rootfs.h"
 #include "security/seccomp.h"
 #include "userns/idmap.h"
@@ -57,11 +58,12 @@ struct container {
     struct statedir dir;
     struct oci_state *state;
     struct hook_output hook_output;
-    int waiting_fd; /* lock that says "created" (statedir.h) */
-    int listen_fd;  /* start.sock */
-    int cgroup_fd;  /* of the cgroup that init is cloned into, -EBADF: none */
-    bool in_cgroup; /* it was */
-    pid_t init_pid; /* child of the runtime, 0: none yet */
+    struct resctrl resctrl; /* rdt.c; moves into the state */
+    int waiting_fd;         /* lock that says "created" (statedir.h) */
+    int listen_fd;          /* start.sock */
+    int cgroup_fd;          /* of the cgroup that init is cloned into, -EBADF: none */
+    bool in_cgroup;         /* it was */
+    pid_t init_pid;         /* child of the runtime, 0: none yet */
     int init_pidfd;
     struct channel channel; /* the runtime's end */
     int init_end;           /* the init's end, until it is cloned */

@@ -22,6 +22,7 @@
 #include "container/hooks.h"
 #include "container/internal.h"
 #include "container/processes.h"
+#include "container/rdt.h"
 #include "userns/remove.h"
 
 #define KILL_WAIT_MS 10000
@@ -63,6 +64,8 @@ int container_destroy(const struct runtime *rt, struct statedir *dir, const stru
 {
     int r = container_destroy_cgroup(state, err);
 
+    if (r == 0)
+        r = rdt_remove(state, err);
     if (r < 0)
         return r;
     hooks_run_all(&state->poststop, "poststop", state, "stopped", rt->log);

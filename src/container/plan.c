@@ -23,6 +23,7 @@
 #include "container/filter.h"
 #include "container/inherited.h"
 #include "container/internal.h"
+#include "container/rdt.h"
 #include "net/devices.h"
 #include "oci/names.h"
 #include "security/security.h"
@@ -341,6 +342,8 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
     if (r == 0)
         r = filter_plan(c, err);
     if (r == 0)
+        r = rdt_plan(c, err);
+    if (r == 0)
         r = plan_annotations(c, err);
     if (r == 0 && c->userns && c->join_ns[OCI_NS_USER] < 0)
         r = container_check_user(c, err);
@@ -369,6 +372,7 @@ void container_plan_free(struct container *c)
     cgroup_free(&c->cgroup);
     idmap_free(&c->map);
     filter_free(c);
+    resctrl_free(&c->resctrl);
     strv_free(c->env);
     free(c->config_text);
     free(c->bundle);

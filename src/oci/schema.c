@@ -186,7 +186,7 @@ static bool is_empty(const struct schema_field *field, const cJSON *json)
     case SCHEMA_STRUCT:
     case SCHEMA_POINTER:
     case SCHEMA_KEYED:
-        return cJSON_IsObject(json) && !json->child && !(field->flags & SCHEMA_WISH);
+        return cJSON_IsObject(json) && !json->child;
     default:
         return false;
     }

@@ -65,7 +65,6 @@ struct schema_rule {
 #define SCHEMA_REQUIRED (1U << 0) /* absent is an error */
 #define SCHEMA_BLANK    (1U << 1) /* an empty string counts as absent */
 #define SCHEMA_SOME     (1U << 2) /* an empty list is an error */
-#define SCHEMA_WISH     (1U << 3) /* of rows with `later`: an empty object asks for something, too */
 
 struct schema_type;
 

@@ -3,8 +3,6 @@
  */
 #include "oci/tables.h"
 
-#define LATER_PROPERTY "remove the property, or run this container with another runtime"
-
 /* The kernel's limits: 12 bits for the major, 20 for the minor number. */
 #define MAJOR_MAX ((1 << 12) - 1)
 #define MINOR_MAX ((1 << 20) - 1)
@@ -55,7 +53,7 @@ static SCHEMA_TYPE(oci_personality);
 
 static const struct schema_field oci_intel_rdt_fields[] = {
     SCHEMA_VALUE(oci_intel_rdt, "closID", clos_id, STRING, .flags = SCHEMA_BLANK),
-    SCHEMA_VALUE(oci_intel_rdt, "schemata", schemata, STRV),
+    SCHEMA_VALUE(oci_intel_rdt, "schemata", schemata, STRV, .rule = &rule_line),
     SCHEMA_VALUE(oci_intel_rdt, "l3CacheSchema", l3_cache_schema, STRING, .flags = SCHEMA_BLANK),
     SCHEMA_VALUE(oci_intel_rdt, "memBwSchema", mem_bw_schema, STRING, .rule = &rule_mem_bw,
                  .flags = SCHEMA_BLANK),
@@ -86,9 +84,7 @@ static const struct schema_field oci_linux_fields[] = {
     SCHEMA_VALUE(oci_linux, "maskedPaths", masked_paths, STRV, .rule = &rule_absolute),
     SCHEMA_VALUE(oci_linux, "readonlyPaths", readonly_paths, STRV, .rule = &rule_absolute),
     SCHEMA_VALUE(oci_linux, "mountLabel", mount_label, STRING, .flags = SCHEMA_BLANK),
-    /* An empty one asks for a class of service named after the container. */
-    SCHEMA_NESTED_POINTER(oci_linux, "intelRdt", intel_rdt, oci_intel_rdt, .flags = SCHEMA_WISH,
-                          .later = LATER_PROPERTY),
+    SCHEMA_NESTED_POINTER(oci_linux, "intelRdt", intel_rdt, oci_intel_rdt),
     SCHEMA_NESTED_POINTER(oci_linux, "memoryPolicy", memory_policy, oci_memory_policy),
     SCHEMA_NESTED_POINTER(oci_linux, "personality", personality, oci_personality),
     SCHEMA_NESTED_POINTER(oci_linux, "timeOffsets", time_offsets, oci_time_offsets),

@@ -79,6 +79,11 @@ static bool is_mem_bw(const char *s)
     return str_starts(s, "MB:") && !strchr(s, '\n');
 }
 
+static bool is_line(const char *s)
+{
+    return *s && !strchr(s, '\n');
+}
+
 static bool is_access(const char *s)
 {
     return s[strspn(s, "rwm")] == '\0';
@@ -120,5 +125,6 @@ const struct schema_rule rule_cpu_list = {is_cpu_list, "a list of numbers and ra
 const struct schema_rule rule_host_name = {is_host_name, "a name of at most 64 bytes"};
 const struct schema_rule rule_page_size = {is_page_size, "a page size like \"2MB\""};
 const struct schema_rule rule_mem_bw = {is_mem_bw, "a line that starts with \"MB:\""};
+const struct schema_rule rule_line = {is_line, "one line"};
 const struct schema_rule rule_access = {is_access, "letters of \"rwm\""};
 const struct schema_rule rule_version = {is_version, "a version 1.x.y of the runtime specification"};

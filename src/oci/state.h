@@ -23,9 +23,12 @@ struct oci_state {
     char *owner;         /* that user's name, or the number */
     bool detached;       /* init outlives the call that made it */
     bool terminal;
-    char *cleanup_dir;    /* a directory that delete removes (sandbox without --keep); NULL: none */
-    char *cgroup_manager; /* by its name; NULL: "disabled" */
-    char *cgroup_path;    /* as the manager names it; NULL: the container has no cgroup of its own */
+    char *cleanup_dir;     /* a directory that delete removes (sandbox without --keep); NULL: none */
+    char *cgroup_manager;  /* by its name; NULL: "disabled" */
+    char *cgroup_path;     /* as the manager names it; NULL: the container has no cgroup of its own */
+    char *resctrl_group;   /* the class of Intel RDT, a directory; NULL: none */
+    char *resctrl_monitor; /* its monitoring group below; NULL: none */
+    bool resctrl_own;      /* delete removes the class, too */
     struct oci_map annotations;
     struct oci_hook_list
         poststart; /* hooks that start and delete run: kept, so that a bundle gone does no harm */

@@ -22,6 +22,7 @@ extern const struct schema_rule rule_env;       /* NAME=VALUE */
 extern const struct schema_rule rule_cpu_list;  /* 0-3,7 */
 extern const struct schema_rule rule_host_name; /* at most 64 bytes */
 extern const struct schema_rule rule_page_size; /* 2MB */
+extern const struct schema_rule rule_line;      /* not empty, no newline */
 extern const struct schema_rule rule_mem_bw;    /* MB:… */
 extern const struct schema_rule rule_access;    /* of r, w, m */
 extern const struct schema_rule rule_version;   /* 1.x.y */

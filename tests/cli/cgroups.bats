@@ -106,10 +106,12 @@ NO_CGROUP='it has no cgroup (cgroup manager "disabled")'
     assert_output 'update: --blkio-weight: blockIO.weight: expected'
     run bryo update --pids-limit '' nobody
     assert_output 'update: --pids-limit: the argument is empty'
-    run bryo update --l3-cache-schema 'L3:0=ff' nobody
-    assert_output 'update: --l3-cache-schema: this version of bryo puts no container into a class of Intel RDT'
+    run bryo update --l3-cache-schema '' nobody
+    assert_output 'update: --l3-cache-schema: the argument is empty'
+    run bryo update --mem-bw-schema '0=10' nobody
+    assert_output 'update: --mem-bw-schema: expected a line that starts with MB:, found "0=10"'
     run bryo update --mem-bw-schema 'MB:0=10' nobody
-    assert_output 'update: --mem-bw-schema:'
+    assert_output 'container "nobody" does not exist'
     run bryo update nobody
     assert_status 1
     assert_output "update: nothing to change"

@@ -284,10 +284,10 @@ is_status() {
 }
 
 @test "what this version does not carry out is refused by name" {
-    edit_config "$B" '.linux.intelRdt = {"closID": "x"}'
+    edit_config "$B" '.linux.personality = {domain: "LINUX", flags: ["x"]}'
     run bryo create -b "$B" "$ID"
     assert_status 1
-    assert_output "linux.intelRdt: not supported by this version of bryo"
+    assert_output "linux.personality.flags: not supported by this version of bryo"
 }
 
 @test "a container without process is created but not started" {

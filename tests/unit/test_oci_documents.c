@@ -16,7 +16,8 @@ static const char kept[] =
     "b\","
     "\"rootfs\":\"/b/"
     "rootfs\",\"created\":\"2026-01-02T03:04:05.000000006Z\",\"ownerUid\":1000,\"owner\":\"me\","
-    "\"detached\":true,\"terminal\":false,\"cleanupDir\":\"/c\",\"annotations\":{\"a\":\"1\"},"
+    "\"detached\":true,\"terminal\":false,\"cleanupDir\":\"/c\",\"resctrlGroup\":\"/r/c1\","
+    "\"resctrlMonitor\":\"/r/c1/mon_groups/c1\",\"resctrlOwn\":true,\"annotations\":{\"a\":\"1\"},"
     "\"poststart\":[{\"path\":\"/"
     "p\",\"args\":[\"p\"],\"env\":[\"A=b\"],\"timeout\":3}],\"poststop\":[{\"path\":\"/q\"}],"
     "\"uidMappings\":[" MAP("0", "1000", "1") "],\"gidMappings\":[" MAP("0", "1000", "1") "]}";
@@ -198,7 +199,9 @@ static void test_features(void **state)
     check_enabled(linux_, "seccomp", true);
     check_enabled(linux_, "apparmor", true);
     check_enabled(linux_, "selinux", true);
-    check_enabled(linux_, "intelRdt", false);
+    check_enabled(linux_, "intelRdt", true);
+    assert_true(cJSON_IsTrue(get(get(linux_, "intelRdt"), "schemata")));
+    assert_true(cJSON_IsTrue(get(get(linux_, "intelRdt"), "monitoring")));
     check_enabled(linux_, "netDevices", true);
     check_enabled(get(linux_, "mountExtensions"), "idmap", true);
     assert_int_equal(cJSON_GetArraySize(get(get(linux_, "memoryPolicy"), "modes")), 7);

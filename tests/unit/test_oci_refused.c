@@ -221,6 +221,8 @@ static const struct bad bad_linux[] = {
     {"linux.cgroupsPath", "false", "linux.cgroupsPath: expected a string, found false", 0},
     {"linux.cgroupsPath", "[]", "linux.cgroupsPath: expected a string, found an empty list", 0},
     {"linux.intelRdt", "\"\"", "linux.intelRdt: expected an object, found \"\"", 0},
+    {"linux.intelRdt", "{\"schemata\":[\"L3:0=f\",\"L2:0=f\\nL2:1=f\"]}",
+     "linux.intelRdt.schemata[1]: expected one line, found \"L2:0=f\\nL2:1=f\"", 0},
     {"linux.netDevices", "[]", "linux.netDevices: expected an object of objects, found an empty list", 0},
     {"linux.resources.hugepageLimits", "{}",
      "linux.resources.hugepageLimits: expected a list of objects, found an empty object", 0},
@@ -409,8 +411,6 @@ static void test_many_maps(void **state)
 static void test_not_yet(void **state)
 {
     static const struct bad cases[] = {
-        {"linux.intelRdt", "{\"closID\":\"x\"}", "linux.intelRdt" NOT_YET, ENOTSUP},
-        {"linux.intelRdt", "{}", "linux.intelRdt" NOT_YET, ENOTSUP}, /* a class named after the container */
         {"linux.personality", "{\"domain\":\"LINUX\",\"flags\":[\"x\"]}", "linux.personality.flags" NOT_YET,
          ENOTSUP},
     };

@@ -138,7 +138,7 @@ static void test_nothing_lost(void **state)
     if (json_parse("full", full_config, strlen(full_config), &json, &err) < 0 ||
         schema_decode(&schema_oci_config, json, NULL, &config, &later, &err) < 0)
         fail_msg("%s", error_text(&err));
-    assert_string_equal(error_text(&later), "linux.intelRdt: not supported by this version of bryo");
+    assert_string_equal(error_text(&later), "linux.personality.flags: not supported by this version of bryo");
     if (check_config(config, &err) < 0)
         fail_msg("%s", error_text(&err));
 
