@@ -69,6 +69,47 @@ man_options() {
     done
 }
 
+@test "the table of properties is what docs/generate makes" {
+    skip_without python3
+    "$BRYO" --dump-schema | "$BRYO_TOP/docs/generate" "$TMP/made"
+    diff -u "$BRYO_TOP/docs/config-properties.md" "$TMP/made" || {
+        echo "run: bryo --dump-schema | docs/generate" >&2
+        false
+    }
+}
+
+@test "docs/generate finds what nobody tests, and tests of what there is not" {
+    skip_without python3
+    mkdir -p "$TMP/tree/tests/unit"
+    cp -R "$BRYO_TOP/docs" "$TMP/tree"
+    cp -R "$BRYO_TOP/tests/conformance" "$TMP/tree/tests"
+    cp "$BRYO_TOP/tests/unit/oci_properties.h" "$TMP/tree/tests/unit"
+    local file=$TMP/tree/tests/conformance/process.bats
+    made() {
+        run bash -c '"$BRYO" --dump-schema | "$TMP/tree/docs/generate" "$TMP/made"'
+    }
+    made
+    assert_status 0
+    sed -i 's/^# property: process.noNewPrivileges$//' "$file"
+    made
+    assert_status 1
+    assert_output "no test in tests/conformance names process.noNewPrivileges"
+    sed -i 's/^# property: process.user.umask$/# property: process.user.mask process.noNewPrivileges/' "$file"
+    made
+    assert_status 1
+    assert_output "the specification has no process.user.mask"
+    sed -i 's/process.user.mask/process.user.umask/; s/^@test "noNewPrivileges/# property: process.noNewPrivileges\n# rootless: no\n&/' "$file"
+    made
+    assert_status 1
+    assert_output "must be refused, and the test shows no refusal"
+    sed -i '/"linux.maskedPaths",/d' "$TMP/tree/tests/unit/oci_properties.h"
+    sed -i '/^# rootless: no$/d' "$file"
+    sed -i 's/^# property: linux.maskedPaths$//' "$TMP/tree/tests/conformance/rootfs.bats"
+    made
+    assert_status 1
+    assert_output "the tables have linux.maskedPaths, the specification has not"
+}
+
 # complete WORD…: the words that bash offers for the last one, sorted.
 complete_words() {
     COMP_WORDS=("$@")

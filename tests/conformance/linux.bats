@@ -45,3 +45,10 @@ load lib
     [ ! -e /proc/self/numa_maps ] || refused '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "8191"}' \
         'linux.memoryPolicy: set MPOL_BIND for the nodes "8191": invalid argument (EINVAL)'
 }
+
+# property: linux.intelRdt
+@test "intelRdt is refused, also when it is empty, which asks for a class named after the container" {
+    ! other_runtime || skip "another runtime may have it"
+    refused '.linux.intelRdt = {}' 'linux.intelRdt: not supported by this version of bryo'
+    refused '.linux.intelRdt = {closID: "x"}' 'linux.intelRdt: not supported by this version of bryo'
+}

@@ -58,7 +58,7 @@ CAP_SYS_RESOURCE=24
 }
 
 # property: process.user process.user.uid process.user.gid
-# rootless: with subids: other ids than 0 take ids that are mapped
+# rootless: yes; another id than 0 takes subordinate ids
 @test "the program has the uid and gid of the container, all of them" {
     inspect .
     expect '[.uid, .euid, .gid, .egid] == [0, 0, 0, 0]'
@@ -136,7 +136,6 @@ CAP_SYS_RESOURCE=24
 }
 
 # property: process.capabilities.permitted process.capabilities.effective process.capabilities.ambient
-# rootless: with subids: a program that is not uid 0 takes an id that is mapped
 @test "a program that is not uid 0 keeps the ambient capabilities and no other" {
     if kind nosub; then
         refused '.process.user.uid = 7' 'process.user.uid: 7 is not mapped'
@@ -190,7 +189,7 @@ CAP_SYS_RESOURCE=24
 }
 
 # property: process.rlimits[].hard
-# rootless: no: above the caller's hard limit takes CAP_SYS_RESOURCE of the host
+# rootless: yes, but above the caller's hard limit takes CAP_SYS_RESOURCE of the host
 @test "a hard limit is raised only by who may" {
     local hard filter
     hard=$(ulimit -H -n)

@@ -95,7 +95,7 @@ load lib
 }
 
 # property: linux.devices[].fileMode linux.devices[].uid linux.devices[].gid
-# rootless: no: a device node is bound from the host in a user namespace, and keeps its owner and mode; those of a fifo are set
+# rootless: yes for a fifo; a device is bound from the host in a user namespace, and keeps its owner and mode
 @test "mode and owner of a device" {
     ! kind nosub || skip "one id: there is no other owner"
     inspect '.linux.devices = [{type: "p", path: "/dev/fifo", fileMode: 416, uid: 7, gid: 8}]'

@@ -1,8 +1,8 @@
 /*
  * Every property of config.json that concerns Linux, from the JSON schemas of runtime-spec 1.3
  * (schema/config-schema.json and what it refers to): "[]" stands for the elements of a list, "{}" for the
- * values of an object with keys of the user's choice. Sorted. Left out: process.commandLine (Windows) and the
- * other platforms' objects.
+ * values of an object with keys of the user's choice. Sorted. `docs/generate --schema DIRECTORY` compares it
+ * with the schemas, and makes the table of docs/config-properties.md from it.
  */
 #pragma once
 
@@ -229,6 +229,11 @@ static const char *const oci_properties[] = {
     "root",
     "root.path",
     "root.readonly",
+};
+
+/* What is for other platforms, with all that stands in it. */
+static const char *const oci_other_platforms[] __attribute__((unused)) = {
+    "freebsd", "process.commandLine", "solaris", "vm", "windows", "zos",
 };
 
 /* Those that the schemas require when the object around them is there; but for linux.resources.pids.limit,
