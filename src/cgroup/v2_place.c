@@ -82,8 +82,8 @@ static int find_own(struct v2_place *place, struct error *err)
         return r;
     if (str_ends(place->own, "/" V2_CALLER))
         place->own[strlen(place->own) - strlen("/" V2_CALLER)] = '\0';
-    if (!*place->own)
-        strcpy(place->own, "/"); /* it had the room */
+    if (!*place->own) /* it was "/NAME" of the leaf */
+        memcpy(place->own, "/", 2);
     return 0;
 }
 

@@ -47,8 +47,10 @@ static int find_root(const char *mountinfo, char **root, struct error *err)
     if (*root)
         return 0;
     error_set(err, ENOTSUP, "linux.intelRdt: no resctrl file system is mounted");
-    error_hint(err, "mount -t resctrl resctrl /sys/fs/resctrl; that takes a processor with Intel RDT or AMD QoS (rdt_a, "
-                    "cat_l3, mba in /proc/cpuinfo)");
+    error_hint(
+        err,
+        "mount -t resctrl resctrl /sys/fs/resctrl; that takes a processor with Intel RDT or AMD QoS (rdt_a, "
+        "cat_l3, mba in /proc/cpuinfo)");
     return -ENOTSUP;
 }
 
@@ -70,7 +72,8 @@ static bool is_root(const char *clos_id)
 
 static bool has_schemata(const struct oci_intel_rdt *rdt)
 {
-    return !str_empty(rdt->l3_cache_schema) || !str_empty(rdt->mem_bw_schema) || (rdt->schemata && *rdt->schemata);
+    return !str_empty(rdt->l3_cache_schema) || !str_empty(rdt->mem_bw_schema) ||
+           (rdt->schemata && *rdt->schemata);
 }
 
 /* The class is there: it has to be what is asked for. */
@@ -92,7 +95,8 @@ static int compare(const char *group, const struct oci_intel_rdt *rdt, struct er
         if (str_empty(wanted[i].lines) || schemata_include(text, wanted[i].lines))
             continue;
         _cleanup_free_ char *shown = str_quote(wanted[i].lines, 200), *there = str_quote(text, 200);
-        error_set(err, EINVAL, "linux.intelRdt.%s: the class \"%s\" is there, with other values than \"%s\": \"%s\"",
+        error_set(err, EINVAL,
+                  "linux.intelRdt.%s: the class \"%s\" is there, with other values than \"%s\": \"%s\"",
                   wanted[i].property, rdt->clos_id, shown ? shown : "", there ? there : "");
         error_hint(err, "give the values that it has, or another closID");
         return -EINVAL;
@@ -105,9 +109,10 @@ static int plan_named(const struct resctrl *r, const struct oci_intel_rdt *rdt, 
     _cleanup_free_ char *shown = str_quote(rdt->clos_id, 80);
 
     if (!is_root(rdt->clos_id) && is_taken(rdt->clos_id))
-        return error_set(err, EINVAL,
-                         "linux.intelRdt.closID: expected \"/\" or the name of a directory of resctrl, found \"%s\"",
-                         shown ? shown : "?");
+        return error_set(
+            err, EINVAL,
+            "linux.intelRdt.closID: expected \"/\" or the name of a directory of resctrl, found \"%s\"",
+            shown ? shown : "?");
     if (access(r->group, F_OK) == 0)
         return compare(r->group, rdt, err);
     if (errno != ENOENT)
@@ -193,8 +198,8 @@ static int refused(const char *group, int code, const char *what, const char *ob
 {
     _cleanup_free_ char *status = last_status(group), *shown = str_quote(object, 200);
 
-    return error_sys(err, code, "linux.intelRdt: %s \"%s\"%s%s", what, shown ? shown : "?", status ? ": " : "",
-                     status ? status : "");
+    return error_sys(err, code, "linux.intelRdt: %s \"%s\"%s%s", what, shown ? shown : "?",
+                     status ? ": " : "", status ? status : "");
 }
 
 static int make_directory(const char *group, const char *path, const char *hint, struct error *err)
@@ -245,7 +250,8 @@ int resctrl_make(struct resctrl *r, const struct oci_intel_rdt *rdt, struct erro
     if (!r->group)
         return 0;
     if (r->own || absent) {
-        ret = make_directory(r->group, r->group, "all classes of the processor are in use (info/*/num_closids)", err);
+        ret = make_directory(r->group, r->group,
+                             "all classes of the processor are in use (info/*/num_closids)", err);
         if (ret < 0) {
             r->own = false; /* what has the name is another's */
             return ret;
@@ -258,7 +264,8 @@ int resctrl_make(struct resctrl *r, const struct oci_intel_rdt *rdt, struct erro
             ret = write_line(r->group, *line, err);
     if (ret < 0 || !r->monitor)
         return ret;
-    ret = make_directory(r->group, r->monitor, "all monitoring groups are in use (info/L3_MON/num_rmids)", err);
+    ret =
+        make_directory(r->group, r->monitor, "all monitoring groups are in use (info/L3_MON/num_rmids)", err);
     if (ret < 0) {
         free(r->monitor);
         r->monitor = NULL;

@@ -1,14 +1,16 @@
 /*
- * Intel RDT and AMD QoS: shares of caches and of memory bandwidth, through the resctrl file system of the kernel.
- * config-linux.md#intelrdt of the OCI runtime specification; Documentation/filesystems/resctrl.rst of Linux.
+ * Intel RDT and AMD QoS: shares of caches and of memory bandwidth, through the resctrl file system of the
+ * kernel. config-linux.md#intelrdt of the OCI runtime specification; Documentation/filesystems/resctrl.rst of
+ * Linux.
  *
- * Theory of operation. A class of service is a directory of resctrl with a file `schemata` for what its tasks may use
- * and a file `tasks` for who they are. A container is in one class: in one of its own, named after it, which goes away
- * with it; or in the one that closID names, which stays. A monitoring group is a directory below a class that counts
- * what its tasks use; it is always the container's own. Children are where their parents are.
+ * Theory of operation. A class of service is a directory of resctrl with a file `schemata` for what its tasks
+ * may use and a file `tasks` for who they are. A container is in one class: in one of its own, named after
+ * it, which goes away with it; or in the one that closID names, which stays. A monitoring group is a
+ * directory below a class that counts what its tasks use; it is always the container's own. Children are
+ * where their parents are.
  *
- * This is no part of cgroup/: it is no manager, a container has it whatever the manager is, and nothing of it is
- * shared with cgroups but that it is made of directories.
+ * This is no part of cgroup/: it is no manager, a container has it whatever the manager is, and nothing of it
+ * is shared with cgroups but that it is made of directories.
  */
 #pragma once
 
@@ -26,14 +28,16 @@ struct resctrl {
     bool fresh;    /* the class was made by this call: removed if the call fails */
 };
 
-/* Finds resctrl in @mountinfo (a path: /proc/self/mountinfo) and checks all that can be checked without an effect.
- * @rdt NULL: *out is empty. @id: the container's. Errors: -ENOTSUP without a resctrl; -EINVAL for names that can't
- * be, and where a class that is there is another than the one asked for; -EEXIST; -ENOENT; they name the property. */
+/* Finds resctrl in @mountinfo (a path: /proc/self/mountinfo) and checks all that can be checked without an
+ * effect.
+ * @rdt NULL: *out is empty. @id: the container's. Errors: -ENOTSUP without a resctrl; -EINVAL for names that
+ * can't be, and where a class that is there is another than the one asked for; -EEXIST; -ENOENT; they name
+ * the property. */
 int resctrl_plan(struct resctrl *out, const char *mountinfo, const struct oci_intel_rdt *rdt, const char *id,
                  struct error *err);
 
-/* Makes what is not there, and writes the schemata. After a failure resctrl_remove takes away what was made, and
- * nothing else. */
+/* Makes what is not there, and writes the schemata. After a failure resctrl_remove takes away what was made,
+ * and nothing else. */
 int resctrl_make(struct resctrl *r, const struct oci_intel_rdt *rdt, struct error *err);
 
 /* Puts the process @pid there. Nothing to do without a class. */
@@ -48,6 +52,6 @@ int resctrl_remove(const struct resctrl *r, struct error *err);
 
 void resctrl_free(struct resctrl *r);
 
-/* Does @file, the text of a file schemata, say all that @lines say? Numbers are compared as such, and only for the
- * ids that are named: "L3:0=f" is met by "    L3:0=000f;1=7ff". Else false. */
+/* Does @file, the text of a file schemata, say all that @lines say? Numbers are compared as such, and only
+ * for the ids that are named: "L3:0=f" is met by "    L3:0=000f;1=7ff". Else false. */
 bool schemata_include(const char *file, const char *lines);

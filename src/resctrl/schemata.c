@@ -13,7 +13,8 @@ static const char *skip_blanks(const char *s)
     return s + strspn(s, " \t");
 }
 
-/* "0=7ff": masks are hexadecimal and padded to a width of the kernel's; a percentage reads the same in both. */
+/* "0=7ff": masks are hexadecimal and padded to a width of the kernel's; a percentage reads the same in both.
+ */
 static bool same_value(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     char *a_end, *b_end;

@@ -66,8 +66,7 @@ static int supervise(const struct idmap *map, int sock, pid_t pid, bool *made, s
     int code = 0;
     int r = receive_report(sock, &code, err);
     if (r < 0 || code)
-        return r < 0 ? error_sys(err, -r, "make a user namespace to work in")
-                     : userns_explain(code, err);
+        return r < 0 ? error_sys(err, -r, "make a user namespace to work in") : userns_explain(code, err);
 
     struct idmap_job job;
     r = idmap_start(map, pid, &job, err);

@@ -21,7 +21,7 @@ last_cpu() {
 
 run_detached() {
     set_args "$B" /bin/sleep 1000
-    bryo run --detach -b "$B" "$ID" </dev/null >/dev/null 2>&1
+    bryo run --detach -b "$B" "$ID" </dev/null >/dev/null
 }
 
 @test "process.scheduler sets the policy and the nice value" {

@@ -195,7 +195,7 @@ static void test_features(void **state)
     assert_true(cJSON_GetArraySize(get(linux_, "capabilities")) <= oci_last_capability() + 1);
     assert_true(cJSON_IsTrue(get(get(linux_, "cgroup"), "v2")));
     assert_true(cJSON_IsFalse(get(get(linux_, "cgroup"), "v1")));
-    assert_true(cJSON_IsFalse(get(get(linux_, "cgroup"), "rdma")));
+    assert_true(cJSON_IsTrue(get(get(linux_, "cgroup"), "rdma")));
     check_enabled(linux_, "seccomp", true);
     check_enabled(linux_, "apparmor", true);
     check_enabled(linux_, "selinux", true);

@@ -1,6 +1,6 @@
 /*
- * Classes of Intel RDT, in a directory that plays resctrl: mkdir(2) in it makes the files of a class as the kernel
- * does, rmdir(2) takes them away, and a write goes to a fifo where it is seen.
+ * Classes of Intel RDT, in a directory that plays resctrl: mkdir(2) in it makes the files of a class as the
+ * kernel does, rmdir(2) takes them away, and a write goes to a fifo where it is seen.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -210,8 +210,9 @@ static void named_class(void **state)
     resctrl_free(&r);
     rdt = (struct oci_intel_rdt){.clos_id = (char *)"gold", .mem_bw_schema = (char *)"MB:1=71"};
     assert_int_equal(resctrl_plan(&r, mounts, &rdt, "moss", &err), -EINVAL);
-    assert_non_null(strstr(error_text(&err), "linux.intelRdt.memBwSchema: the class \"gold\" is there, with other "
-                                             "values than \"MB:1=71\": \""));
+    assert_non_null(strstr(error_text(&err),
+                           "linux.intelRdt.memBwSchema: the class \"gold\" is there, with other "
+                           "values than \"MB:1=71\": \""));
 }
 
 static void default_class(void **state)
@@ -231,7 +232,8 @@ static void default_class(void **state)
     assert_string_equal(removed, "/mon_groups/moss ");
 }
 
-/* closID names one that is not there: made, and kept when the container goes; but a failed create takes it away. */
+/* closID names one that is not there: made, and kept when the container goes; but a failed create takes it
+ * away. */
 static void named_and_made(void **state)
 {
     const struct oci_intel_rdt rdt = {.clos_id = (char *)"silver", .schemata = lines};
@@ -380,9 +382,9 @@ int main(void)
 {
 #define PLAYED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        PLAYED(own_class),  PLAYED(named_class),    PLAYED(default_class),
-        PLAYED(named_and_made), PLAYED(nothing_asked), PLAYED(refusals),
-        PLAYED(no_resctrl), PLAYED(kernel_refuses), cmocka_unit_test(schemata),
+        PLAYED(own_class),      PLAYED(named_class),    PLAYED(default_class),
+        PLAYED(named_and_made), PLAYED(nothing_asked),  PLAYED(refusals),
+        PLAYED(no_resctrl),     PLAYED(kernel_refuses), cmocka_unit_test(schemata),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
