@@ -71,19 +71,20 @@ static int keep(struct container *c, struct error *err)
 int cgroup_setup_make(struct container *c, struct error *err)
 {
     const struct cgroup_request req = request(c);
+    _cleanup_close_ int note = -EBADF;
     int r = keep(c, err);
 
     if (r < 0 || !cgroup_exists(&c->cgroup))
         return r;
     /* Killed from here on, the call leaves a note by which delete finds the cgroup. */
-    r = statedir_note_cgroup(&c->dir, cgroup_manager_name(&c->cgroup), c->cgroup.path, err);
-    if (r == 0)
-        r = cgroup_make(&c->cgroup, &req, &c->cgroup_fd, err);
+    note = statedir_note_cgroup(&c->dir, cgroup_manager_name(&c->cgroup), c->cgroup.path, err);
+    r = note < 0 ? note : cgroup_make(&c->cgroup, &req, &c->cgroup_fd, err);
     if (r < 0) { /* nothing of ours is there: what has the name is another's, and not to be removed */
         free(c->state->cgroup_path);
         c->state->cgroup_path = NULL;
+        return r;
     }
-    return r;
+    return statedir_cgroup_made(note, err);
 }
 
 int cgroup_setup_attach(struct container *c, struct error *err)

@@ -232,18 +232,18 @@ static int stop_at_first(void *data, pid_t pid)
     return 1;
 }
 
-/* That of a create that was killed before it wrote a state. It has no process, since init dies with an
- * aborted create: a cgroup that has one is another's, which was in the way of this one. */
+/* That of a create that was killed before it wrote a state. Killed before it made the cgroup, one that has
+ * processes is another's, which was in the way of this one. */
 static int remove_noted_cgroup(const struct statedir *dir, const char *id, struct error *err)
 {
-    _cleanup_free_ char *manager = NULL, *path = NULL;
+    _cleanup_cgroup_note_ struct cgroup_note note = {0};
     _cleanup_cgroup_ struct cgroup cg = {0};
-    int r = statedir_find_cgroup(dir, &manager, &path, err);
+    int r = statedir_find_cgroup(dir, &note, err);
 
-    if (r < 0 || !manager)
+    if (r < 0 || !note.manager)
         return r;
-    r = cgroup_open(&cg, manager, path, err);
-    if (r == 0 && cgroup_processes(&cg, stop_at_first, NULL, NULL) == 0)
+    r = cgroup_open(&cg, note.manager, note.path, err);
+    if (r == 0 && (note.made || cgroup_processes(&cg, stop_at_first, NULL, NULL) == 0))
         r = cgroup_destroy(&cg, err);
     if (r < 0)
         error_prefix(err, "container \"%s\"", id);

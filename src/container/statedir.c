@@ -321,7 +321,9 @@ int statedir_read(const struct statedir *dir, const char *id, struct oci_state *
     return r;
 }
 
-/* MANAGER NUL PATH NUL: a path may hold any other byte. */
+/* MANAGER NUL PATH NUL, then MADE: a path may hold any byte but NUL. */
+#define MADE "1"
+
 int statedir_note_cgroup(const struct statedir *dir, const char *manager, const char *path, struct error *err)
 {
     _cleanup_close_ int fd =
@@ -334,10 +336,26 @@ int statedir_note_cgroup(const struct statedir *dir, const char *manager, const 
     memcpy(text, manager, n);
     memcpy(text + n, path, m);
     int r = fd < 0 ? -errno : fd_write_all(fd, text, n + m);
+    if (r < 0)
+        return error_sys(err, -r, "write \"%s\" in the state directory", STATEDIR_CGROUP);
+    return TAKE_FD(fd);
+}
+
+int statedir_cgroup_made(int note, struct error *err)
+{
+    int r = fd_write_all(note, MADE, strlen(MADE));
+
     return r < 0 ? error_sys(err, -r, "write \"%s\" in the state directory", STATEDIR_CGROUP) : 0;
 }
 
-int statedir_find_cgroup(const struct statedir *dir, char **manager, char **path, struct error *err)
+void cgroup_note_free(struct cgroup_note *note)
+{
+    free(note->manager);
+    free(note->path);
+    *note = (struct cgroup_note){0};
+}
+
+int statedir_find_cgroup(const struct statedir *dir, struct cgroup_note *note, struct error *err)
 {
     _cleanup_error_ struct error why = ERROR_INIT;
     _cleanup_free_ char *text = NULL;
@@ -350,12 +368,13 @@ int statedir_find_cgroup(const struct statedir *dir, char **manager, char **path
         error_move(err, &why);
         return r;
     }
-    size_t n = strlen(text) + 1;
-    if (n >= len || text[len - 1])
+    size_t n = strnlen(text, len) + 1, m = n < len ? strnlen(text + n, len - n) + 1 : 0;
+    if (!m || n + m > len)
         return 0;
-    *manager = strdup(text);
-    *path = strdup(text + n);
-    return *manager && *path ? 0 : error_oom(err);
+    note->manager = strdup(text);
+    note->path = strdup(text + n);
+    note->made = strcmp(text + n + m, MADE) == 0; /* the text has a NUL behind it */
+    return note->manager && note->path ? 0 : error_oom(err);
 }
 
 /* All names but that of the lock. */

@@ -70,11 +70,21 @@ int statedir_hold_waiting(const struct statedir *dir, struct error *err);
 int statedir_write(const struct statedir *dir, const struct oci_state *state, struct error *err);
 int statedir_read(const struct statedir *dir, const char *id, struct oci_state **state, struct error *err);
 
-/* Notes which cgroup the container will have, for the case that it never gets a state. statedir_find_cgroup
- * reads that: both stay NULL when there is no note, or half of one; the caller frees them. */
+/* Notes which cgroup the container will have, for the case that it never gets a state. Returns a descriptor,
+ * for statedir_cgroup_made to add that the cgroup is the container's own now: before, what has the name can
+ * be another's. */
 int statedir_note_cgroup(const struct statedir *dir, const char *manager, const char *path,
                          struct error *err);
-int statedir_find_cgroup(const struct statedir *dir, char **manager, char **path, struct error *err);
+int statedir_cgroup_made(int note, struct error *err);
+/* Reads the note; the strings stay NULL when there is none, or half of one. The caller frees with
+ * cgroup_note_free. */
+struct cgroup_note {
+    char *manager, *path;
+    bool made;
+};
+int statedir_find_cgroup(const struct statedir *dir, struct cgroup_note *note, struct error *err);
+void cgroup_note_free(struct cgroup_note *note);
+#define _cleanup_cgroup_note_ __attribute__((cleanup(cgroup_note_free)))
 
 /* Removes ROOT/ID. What a failure or a kill leaves is still a container's directory, to be removed again. */
 int statedir_remove(struct statedir *dir, const char *id, struct error *err);

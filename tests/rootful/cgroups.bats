@@ -45,6 +45,15 @@ END
     run unshare --mount --propagation private bash "$TMP/script"
 }
 
+# The way to DIR is walked by ids that are not root's.
+others_may_pass() {
+    local dir=$1
+    while [ "$dir" != / ]; do
+        [ ! -O "$dir" ] || chmod a+x "$dir"
+        dir=$(dirname "$dir")
+    done
+}
+
 has_hugetlb() {
     unshare --mount --propagation private sh -c 'umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup &&
         grep -qw hugetlb /sys/fs/cgroup/cgroup.controllers' 2>/dev/null
@@ -383,11 +392,7 @@ running"
     skip_without newuidmap
     edit_config "$B" '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 1000}] | .linux.gidMappings = .linux.uidMappings | .mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)'
     chown -R 100000:100000 "$B/rootfs"
-    dir=$B
-    while [ "$dir" != / ]; do
-        [ -O "$dir" ] && chmod a+x "$dir"
-        dir=$(dirname "$dir")
-    done
+    others_may_pass "$B"
     set_args "$B" /bin/sh -c 'cd /sys/fs/cgroup; stat -c "%u:%g" . cgroup.procs cgroup.subtree_control cgroup.threads cgroup.freeze; mkdir sub; echo $$ >sub/cgroup.procs; grep ^0:: /proc/self/cgroup; sleep 1000 & exit 3'
     with_cgroup2 <<'END'
 status=0
@@ -430,7 +435,7 @@ END
 bryo run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
 mkdir "$TMP/state/second"
 : >"$TMP/state/second/lock"
-cp "$TMP/state/$ID/cgroup" "$TMP/state/second/cgroup"
+head -c -1 "$TMP/state/$ID/cgroup" >"$TMP/state/second/cgroup"
 bryo delete --force second
 bryo state "$ID" | jq -r .status
 [ ! -e "$TMP/state/second" ]
@@ -441,12 +446,12 @@ END
 
 @test "a user in a delegated cgroup: divides it, and moves out of its way" {
     has_hugetlb || skip "no controller hugetlb in cgroup2"
+    others_may_pass "$TMP"
     with_cgroup2 <<'END'
 echo +hugetlb >"$C/cgroup.subtree_control"
 echo +hugetlb >"$C/$T/cgroup.subtree_control"
 mkdir "$C/$T/user"
 chown 12345:12345 "$C/$T/user" "$C/$T/user"/cgroup.{procs,threads,subtree_control}
-chmod a+x "$TMP" "$TMP"/..
 mkdir -m 700 "$TMP/u"; cp -a "$B" "$TMP/u/b"; chown -R 12345:12345 "$TMP/u"
 in_cgroup() { # as a process of the delegated cgroup, whose only process is bryo
     sh -c 'echo $$ >"$1/cgroup.procs"; shift; exec setpriv --reuid 12345 --regid 12345 --clear-groups --inh-caps=-all -- "$@"' sh "$C/$T/user" "$@"

@@ -273,6 +273,40 @@ static void test_ids(void **state)
     assert_int_equal(container_check_id(longest, NULL), -EINVAL);
 }
 
+/* The note of a cgroup, cut off at any byte, is whole or none. */
+static void test_cgroup_note(void **state)
+{
+    static const char whole[] = "cgroupfs\0/a b\n/c\0"
+                                "1";
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_dir_ struct statedir d = STATEDIR_INIT;
+    _cleanup_free_ char *text = NULL;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(statedir_create(&d, &rt, "one", &err), 0);
+    _cleanup_cgroup_note_ struct cgroup_note none = {0};
+    assert_int_equal(statedir_find_cgroup(&d, &none, &err), 0);
+    assert_null(none.manager);
+    _cleanup_close_ int note = statedir_note_cgroup(&d, "cgroupfs", "/a b\n/c", &err);
+    assert_true(note >= 0);
+    assert_int_equal(statedir_cgroup_made(note, &err), 0);
+    assert_int_equal(file_read_at(d.fd, STATEDIR_CGROUP, 100, &text, &len, &err), 0);
+    assert_int_equal(len, sizeof whole - 1);
+    assert_memory_equal(text, whole, len);
+    for (size_t n = 0; n <= len; n++) {
+        _cleanup_cgroup_note_ struct cgroup_note found = {0};
+        assert_int_equal(file_replace_at(d.fd, STATEDIR_CGROUP, whole, n, 0600, &err), 0);
+        assert_int_equal(statedir_find_cgroup(&d, &found, &err), 0);
+        assert_int_equal(found.manager != NULL, n >= len - 1);
+        assert_int_equal(found.made, n == len);
+        if (found.manager) {
+            assert_string_equal(found.manager, "cgroupfs");
+            assert_string_equal(found.path, "/a b\n/c");
+        }
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -287,6 +321,7 @@ int main(void)
         T(test_state_that_was_never_written),
         T(test_delete_force_of_an_unreadable_state),
         T(test_delete_again),
+        T(test_cgroup_note),
         cmocka_unit_test(test_ids),
     };
 
