@@ -21,6 +21,7 @@ int process_stat(pid_t pid, uint64_t *start_time, char *state, pid_t *ppid);
 int process_open(pid_t pid, uint64_t start_time);
 
 /* A helper program with what it said. */
+#define SPAWN_FDS_MAX 8
 struct spawn {
     const char *path; /* program; searched in PATH if it has no slash */
     char *const *argv;
@@ -30,6 +31,8 @@ struct spawn {
     int stdout_fd;  /* its standard output; -1: caught into the text with standard error */
     int stderr_fd;  /* its standard error; -1: caught. -2: the caller's */
     int cwd_fd;     /* its directory; -1: the caller's */
+    const int *fds; /* become its descriptors 3, 4, 5 …: at most SPAWN_FDS_MAX */
+    size_t n_fds;
     int timeout_ms; /* killed with SIGKILL after that, with its whole process group; 0: no limit */
     bool brief; /* it ends by itself in a moment: starts with all signals blocked and ignored ones ignored,
                  * which saves a system call for each signal there is */
@@ -45,8 +48,8 @@ struct spawn {
         .stdout_fd = -1, .stderr_fd = -1, .cwd_fd = -1, .pid = -1, .out_fd = -EBADF, .in_fd = -EBADF})
 
 /* Starts the program (posix_spawn-like: no fork of our memory). All signals at their defaults, mask empty,
- * every descriptor above 2 closed. A program with a time limit leads a process group of its own. On failure
- * nothing is left. Errors: -ENOENT when it is not there, others of execve(2). */
+ * every descriptor above 2 closed but those of @fds. A program with a time limit leads a process group of its
+ * own. On failure nothing is left. Errors: -ENOENT when it is not there, others of execve(2). */
 int spawn_start(struct spawn *s, struct error *err);
 
 /* Feeds the input, gathers the output (at most 64 KiB are kept) and waits until the program itself ends: what

@@ -39,10 +39,10 @@
 struct child {
     const struct spawn *spawn;
     char *const *env;
-    const char *search; /* PATH; NULL: the name has a slash */
-    int stdio[3];       /* where 0, 1 and 2 come from */
-    int failed;         /* errno of what stopped the child */
-    const char *doing;  /* the step that failed; NULL: execve */
+    const char *search;          /* PATH; NULL: the name has a slash */
+    int from[3 + SPAWN_FDS_MAX]; /* where 0, 1, 2 … come from */
+    int failed;                  /* errno of what stopped the child */
+    const char *doing;           /* the step that failed; NULL: execve */
 };
 
 static int64_t now_ms(void)
@@ -135,12 +135,12 @@ IN_CHILD static int child_main(void *arg)
         stop(c, "setpgid");
     if (c->spawn->cwd_fd >= 0 && fchdir(c->spawn->cwd_fd) < 0)
         stop(c, "change directory");
-    if (c->stdio[0] == STDIN_NULL) {
-        c->stdio[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (c->stdio[0] < 0)
+    if (c->from[0] == STDIN_NULL) {
+        c->from[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (c->from[0] < 0)
             stop(c, "open \"/dev/null\"");
     }
-    int r = process_place_fds(c->stdio, 3, NULL);
+    int r = process_place_fds(c->from, 3 + c->spawn->n_fds, NULL);
     if (r < 0) {
         errno = -r;
         stop(c, "set up its descriptors");
@@ -206,6 +206,9 @@ int spawn_start(struct spawn *s, struct error *err)
     struct child c = {.spawn = s, .env = s->env ? s->env : environ};
     int fds[2];
 
+    if (s->n_fds > SPAWN_FDS_MAX)
+        return error_set(err, EINVAL, "run \"%s\": at most %d descriptors can be handed on", s->path,
+                         SPAWN_FDS_MAX);
     if (!strchr(s->path, '/')) {
         c.search = getenv("PATH");
         if (str_empty(c.search))
@@ -225,9 +228,11 @@ int spawn_start(struct spawn *s, struct error *err)
         spawn_abort(s);
         return error_sys(err, -r, "run \"%s\": make a pipe for its input", s->path);
     }
-    c.stdio[0] = s->input ? in : STDIN_NULL;
-    c.stdio[1] = s->stdout_fd == -1 ? out : s->stdout_fd;
-    c.stdio[2] = s->stderr_fd == -1 ? out : s->stderr_fd == -2 ? STDERR_FILENO : s->stderr_fd;
+    c.from[0] = s->input ? in : STDIN_NULL;
+    c.from[1] = s->stdout_fd == -1 ? out : s->stdout_fd;
+    c.from[2] = s->stderr_fd == -1 ? out : s->stderr_fd == -2 ? STDERR_FILENO : s->stderr_fd;
+    for (size_t i = 0; i < s->n_fds; i++)
+        c.from[3 + i] = s->fds[i];
 
     s->pid = clone_child(&c);
     if (s->pid < 0) {

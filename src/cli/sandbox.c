@@ -25,7 +25,12 @@ static const struct option_def options[] = {
     {"seccomp", 0, OPT_STRING, AT(seccomp), "PROFILE",
      "default, unconfined, or a file with a linux.seccomp object"},
     {"no-new-privs", 0, OPT_FLAG, AT(no_new_privs), NULL, "setuid programs inside gain nothing"},
-    {"net", 0, OPT_STRING, AT(net), "NET", "none (only loopback; the default) or host (share the host's)"},
+    {"net", 0, OPT_STRING, AT(net), "NET",
+     "none (only loopback; the default), slirp (a network of its own), or host (share the host's)"},
+    {"host-loopback", 0, OPT_FLAG, AT(host_loopback), NULL,
+     "the gateway's address leads to the loopback of the host"},
+    {"dns", 0, OPT_STRV, AT(dns), "ADDR", "ask this resolver, not those of the host"},
+    {"add-host", 0, OPT_STRV, AT(add_host), "NAME:ADDR", "a line of /etc/hosts"},
     {"name", 0, OPT_STRING, AT(name), "ID", "name for bryo list, state and kill; default sandbox-XXXXXX"},
     {"keep", 0, OPT_FLAG, AT(keep), NULL, "keep state and unpacked files until bryo delete"},
     {"entry", 0, OPT_STRING, AT(entry), "PROGRAM", "run this program with CMD as its arguments"},
@@ -62,7 +67,9 @@ const struct verb cli_sandbox = {
         "removed "
         "when the command has ended; a directory is used in place, and what the command writes stays in it "
         "unless --read-only is given. Without CMD a shell, /bin/sh, is run.\n\n"
-        "The sandbox has no network but loopback; --net host shares the host's. Nothing of the caller's "
+        "The sandbox has no network but loopback; --net slirp gives it one of its own, from which it reaches "
+        "what the caller can, but not the loopback of the host; --net host shares the host's. Nothing of the "
+        "caller's "
         "environment is passed on but TERM and the time zone. With standard input, output and error on a "
         "terminal "
         "the command gets one of its own; -i prevents that, -t asks for it elsewhere.\n\n"

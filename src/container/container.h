@@ -22,6 +22,8 @@ struct create_options {
     const char *console_socket; /* connects and sends the pty master */
     const char *pid_file;
     const char *pidfd_socket; /* connects and sends a pidfd of init */
+    const char *net;          /* net/spec.h; NULL: by the annotation run.bryo.net, or what config.json says */
+    bool has_resolv_conf;     /* the root's /etc/resolv.conf is right as it is */
     bool no_pivot;
     bool no_new_keyring;
     bool no_subreaper;

@@ -31,6 +31,7 @@
 #include "container/filter.h"
 #include "container/hooks.h"
 #include "container/internal.h"
+#include "container/network.h"
 #include "container/pid_file.h"
 #include "container/rdt.h"
 #include "net/devices.h"
@@ -122,18 +123,19 @@ static void drop_inheritance(struct container *c)
 static int map_and_record(struct container *c, struct error *err)
 {
     struct idmap_job job;
-    int r, written;
+    int r, started, written;
 
     if (c->new_ns[OCI_NS_USER]) {
         r = idmap_start(&c->map, c->init_pid, &job, err);
         if (r < 0)
             return r;
     }
+    started = network_start(c, err);
     c->state->pid = c->init_pid;
-    written = process_stat(c->init_pid, &c->state->start_time, NULL, NULL);
-    if (written < 0)
+    written = started < 0 ? started : process_stat(c->init_pid, &c->state->start_time, NULL, NULL);
+    if (started == 0 && written < 0)
         error_sys(err, -written, "read the start time of the container's init");
-    else
+    if (written == 0)
         written = cgroup_setup_attach(c, err);
     if (written == 0)
         written = statedir_write(&c->dir, c->state, err);
@@ -175,6 +177,8 @@ static int run_runtime_hooks(struct container *c, struct error *err)
         return 0;
     r = channel_expect(&c->channel, STEP_ENVIRONMENT_READY, NULL, err);
     if (r == 0)
+        r = network_wait(c, err);
+    if (r == 0)
         r = net_devices_move(devices, c->init_pid, err);
     if (r == 0)
         r = hooks_run(&h->prestart, "prestart", c->state, "created", &c->hook_output, err);
@@ -195,6 +199,8 @@ int container_make(struct container *c, int *master, struct error *err)
     if (r < 0)
         return r;
     r = make_state(c, err);
+    if (r == 0)
+        r = network_add_files(c, err);
     if (r == 0)
         r = prepare_inheritance(c, err);
     if (r < 0)
@@ -225,6 +231,8 @@ int container_make(struct container *c, int *master, struct error *err)
     r = run_runtime_hooks(c, err);
     if (r == 0)
         r = channel_expect(&c->channel, STEP_READY, NULL, err);
+    if (r == 0)
+        r = network_wait(c, err);
     if (r == 0 && c->pidfd_socket)
         r = pidfd_send(c->pidfd_socket, c->init_pidfd, err);
     if (r == 0 && c->pid_file)
@@ -244,6 +252,7 @@ void container_unmake(struct container *c)
         (void)process_wait(c->init_pid, &status);
         c->init_pid = 0;
     }
+    net_helper_stop(&c->net_helper);
     if (c->state && container_destroy_cgroup(c->state, &ignored) < 0)
         log_warn_error(c->rt->log, &ignored);
     if (c->state && rdt_unmake(c, &ignored) < 0)

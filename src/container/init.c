@@ -61,7 +61,7 @@ static int make_namespaces(struct init *in, struct error *err)
     int flags = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(early); i++)
-        if (c->new_ns[early[i]])
+        if (c->new_ns[early[i]] && !(early[i] == OCI_NS_NETWORK && c->net.kind == NET_SLIRP))
             flags |= (int)oci_namespace_flag(early[i]);
     if (flags && unshare(flags) < 0) {
         int code = errno;

@@ -12,6 +12,8 @@
 #include "container/container.h"
 #include "container/hooks.h"
 #include "container/statedir.h"
+#include "net/helper.h"
+#include "net/spec.h"
 #include "oci/config.h"
 #include "oci/state.h"
 #include "resctrl/resctrl.h"
@@ -47,6 +49,7 @@ struct container {
     bool setgroups_denied;     /* there setgroups(2) is forbidden */
     bool cgroup_unified;       /* the host's /sys/fs/cgroup is cgroup2 alone */
     struct cgroup cgroup;      /* where it will be; its manager is "disabled" for none */
+    struct net_spec net;       /* network.c: besides what the namespaces give */
     struct idmap map;          /* of a new user namespace */
     struct shared_filter *filter; /* filter.c; NULL: none */
     int *source_fds;              /* rootfs_open_sources, one for each mount */
@@ -66,8 +69,9 @@ struct container {
     pid_t init_pid;         /* child of the runtime, 0: none yet */
     int init_pidfd;
     struct channel channel; /* the runtime's end */
-    int init_end;           /* the init's end, until it is cloned */
-    bool hooks_reached;     /* destroying it must run the poststop hooks */
+    struct net_helper net_helper;
+    int init_end;       /* the init's end, until it is cloned */
+    bool hooks_reached; /* destroying it must run the poststop hooks */
     bool pid_file_written;
 };
 

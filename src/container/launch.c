@@ -39,6 +39,8 @@ static uint64_t clone_flags(const struct container *c)
         flags |= CLONE_NEWUSER;
     if (c->new_ns[OCI_NS_PID])
         flags |= CLONE_NEWPID;
+    if (c->net.kind == NET_SLIRP) /* its helper opens it as soon as init is there */
+        flags |= CLONE_NEWNET;
     return flags;
 }
 

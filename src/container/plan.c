@@ -23,6 +23,7 @@
 #include "container/filter.h"
 #include "container/inherited.h"
 #include "container/internal.h"
+#include "container/network.h"
 #include "container/rdt.h"
 #include "net/devices.h"
 #include "oci/names.h"
@@ -303,7 +304,8 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
                             .cgroup_fd = -EBADF,
                             .init_pidfd = -EBADF,
                             .channel = {.fd = -EBADF},
-                            .init_end = -EBADF};
+                            .init_end = -EBADF,
+                            .net_helper = NET_HELPER_INIT};
     for (int i = 0; i < OCI_NS_COUNT; i++)
         c->join_ns[i] = -EBADF;
 
@@ -324,7 +326,11 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
     if (r == 0)
         r = check_terminal(c, err);
     if (r == 0)
+        r = network_plan(c, err);
+    if (r == 0)
         r = plan_namespaces(c, err);
+    if (r == 0)
+        r = network_check(c, err);
     if (r == 0)
         r = oci_config_check_support(c->config, c->userns, err);
     if (r == 0)
@@ -371,6 +377,8 @@ void container_plan_free(struct container *c)
     oci_state_freep(&c->state);
     cgroup_free(&c->cgroup);
     idmap_free(&c->map);
+    net_spec_free(&c->net);
+    fd_close(&c->net_helper.status_fd);
     filter_free(c);
     resctrl_free(&c->resctrl);
     strv_free(c->env);
@@ -380,5 +388,5 @@ void container_plan_free(struct container *c)
     free(c->pid_file);
     free(c->console_socket);
     free(c->pidfd_socket);
-    *c = (struct container){.agent_fd = -EBADF};
+    *c = (struct container){.agent_fd = -EBADF, .net_helper = NET_HELPER_INIT};
 }

@@ -58,6 +58,8 @@ static int stay(struct container *c, struct supervisor *s, int *exit_code, struc
         return r;
     }
     c->init_pid = 0; /* reaped */
+    c->net_helper.pid = s->net_pid;
+    net_helper_stop(&c->net_helper);
     finish(c);
     return 0;
 }
@@ -79,6 +81,8 @@ int container_run(const struct runtime *rt, const struct create_options *opts, i
     if (r == 0 && !c.detached) {
         s.pid = c.init_pid;
         s.pidfd = c.init_pidfd;
+        s.net_pid = c.net_helper.pid;
+        s.log = rt->log;
         s.default_signals = opts->default_signals;
         r = supervise_begin(&s, err);
     }

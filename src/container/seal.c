@@ -58,11 +58,11 @@ static int make_copy(int exe, off_t size, struct error *err)
     return TAKE_FD(fd);
 }
 
-/* A build tree keeps bryo-image beside bryo; from a memfd that place can no longer be found. */
+/* A build tree keeps the helpers beside bryo; from a memfd that place can no longer be found. */
 static int remember_helpers(struct error *err)
 {
+    static const char *const names[] = {"bryo-image", "bryo-net"};
     char path[PATH_MAX];
-    _cleanup_free_ char *helper = NULL;
     ssize_t n;
 
     if (getenv("BRYO_HELPER_DIR"))
@@ -72,11 +72,11 @@ static int remember_helpers(struct error *err)
         return 0;
     path[n] = '\0';
     *strrchr(path, '/') = '\0';
-    helper = str_printf("%s/bryo-image", path);
-    if (!helper)
-        return error_oom(err);
-    if (access(helper, X_OK) == 0 && setenv("BRYO_HELPER_DIR", path, 1) < 0)
-        return error_oom(err);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_free_ char *helper = str_printf("%s/%s", path, names[i]);
+        if (!helper || (access(helper, X_OK) == 0 && setenv("BRYO_HELPER_DIR", path, 1) < 0))
+            return error_oom(err);
+    }
     return 0;
 }
 

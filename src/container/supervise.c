@@ -76,8 +76,19 @@ static bool lost_on_init(pid_t pid, int sig)
            !in_mask(text, "\nSigBlk:\t", sig);
 }
 
+/* The network's helper ends with init, and by itself. Whatever else ends it leaves the container without a
+ * network, and nobody inside would know why. */
+static void look_at_helper(const struct supervisor *s, int status)
+{
+    char text[WAIT_TEXT_MAX];
+
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        log_warn(s->log, "the network of the container is gone: bryo-net ended (%s)",
+                 process_status_text(text, status));
+}
+
 /* Reaps every child that ended; tells whether init was among them. */
-static bool reap(const struct supervisor *s, int *status)
+static bool reap(struct supervisor *s, int *status)
 {
     bool ended = false;
 
@@ -89,6 +100,9 @@ static bool reap(const struct supervisor *s, int *status)
         if (pid == s->pid) {
             *status = st;
             ended = true;
+        } else if (pid == s->net_pid) {
+            look_at_helper(s, st);
+            s->net_pid = 0;
         }
     }
 }

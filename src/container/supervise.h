@@ -8,12 +8,15 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "container/console.h"
 
 struct supervisor {
     pid_t pid; /* of init, our child */
     int pidfd;
-    struct console *con;  /* NULL: no terminal of ours */
+    pid_t net_pid;         /* of its network's helper; 0: none */
+    const struct log *log; /* for what goes wrong meanwhile */
+    struct console *con;   /* NULL: no terminal of ours */
     bool default_signals; /* a signal that init (as pid 1) would never see ends the container, as it would end
                            * a command that is no pid 1 */
     sigset_t old_mask;

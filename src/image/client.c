@@ -5,7 +5,6 @@
 #include "image/client.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/helper.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "image/protocol.h"
@@ -21,44 +21,15 @@
 /* No line of the helper is longer: names in messages are cut, so that a longer one is a helper gone wrong. */
 #define LINE_LIMIT 16384
 
-/* The directory of the running program if bryo-image is there as well, as in a build tree. The caller frees;
- * NULL if not. */
-static char *own_directory(void)
-{
-    _cleanup_free_ char *program = calloc(1, PATH_MAX);
-    if (!program || readlink("/proc/self/exe", program, PATH_MAX - 1) <= 0)
-        return NULL;
-    char *slash = strrchr(program, '/');
-    if (!slash || program[0] != '/')
-        return NULL;
-    *slash = '\0';
-    _cleanup_free_ char *helper = str_printf("%s/%s", program, IMAGE_HELPER_NAME);
-    return helper && access(helper, X_OK) == 0 ? TAKE_PTR(program) : NULL;
-}
-
 int image_helper_path(char **path, struct error *err)
 {
-    const char *dir = getenv("BRYO_HELPER_DIR");
-    bool given = dir && dir[0] == '/';
-    _cleanup_free_ char *own = given ? NULL : own_directory();
-    _cleanup_free_ char *found = str_printf("%s/%s",
-                                            given ? dir
-                                            : own ? own
-                                                  : BRYO_HELPER_DIR,
-                                            IMAGE_HELPER_NAME);
+    int r = helper_find(IMAGE_HELPER_NAME, "reads archives", path, err);
 
-    if (!found)
-        return error_oom(err);
-    if (access(found, X_OK) < 0) {
-        int code = errno;
-        error_sys(err, code, "find the helper program \"%s\", which reads archives", found);
+    if (r < 0)
         error_hint(
             err, "install bryo with libarchive (./configure tells whether it was found), or name a directory "
                  "instead of an archive");
-        return -code;
-    }
-    *path = TAKE_PTR(found);
-    return 0;
+    return r;
 }
 
 /* A vector of @n words; NULL among them means that memory ran out while one was made. */

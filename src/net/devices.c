@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/netlink.h"
 #include "base/str.h"
-#include "net/netlink.h"
 
 /* What of an address's flags is a wish, and no state. */
 #define ADDRESS_FLAGS \

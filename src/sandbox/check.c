@@ -32,11 +32,13 @@ static const struct {
     {"id-maps", "id maps", check_map_writing},
     {"seccomp", "seccomp", check_system_filter},
     {"image-helper", "bryo-image", check_image_helper},
+    {"net-helper", "bryo-net", check_net_helper},
     {"runtime-dir", "runtime directory", check_runtime_dir},
     {"overlayfs", "overlayfs", check_overlay},
     {"cgroup", "cgroups", check_cgroup},
     {"user-bus", "user's bus", check_bus},
     {"tun", "/dev/net/tun", check_tun},
+    {"ping", "ping", check_ping},
     {"fuse", "/dev/fuse", check_fuse},
     {"security-modules", "security modules", check_security_modules},
 };

@@ -87,3 +87,6 @@ void check_bus(struct check_context *c, struct check_row *row);
 void check_tun(struct check_context *c, struct check_row *row);
 void check_fuse(struct check_context *c, struct check_row *row);
 void check_image_helper(struct check_context *c, struct check_row *row);
+/* check_network.c: */
+void check_net_helper(struct check_context *c, struct check_row *row);
+void check_ping(struct check_context *c, struct check_row *row);

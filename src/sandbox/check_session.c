@@ -214,8 +214,7 @@ void check_tun(struct check_context *c, struct check_row *row)
 {
     (void)c;
     if (!try_device(row, "/dev/net/tun"))
-        check_mend(row,
-                   "no tunnels made by programs in containers (this version of bryo itself needs none yet)",
+        check_mend(row, "no network of its own for a container (--net slirp), and no tunnels inside",
                    "sudo modprobe tun && sudo chmod 0666 /dev/net/tun");
 }
 

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/str.h"
 #include "oci/names.h"
 #include "oci/spec.h"
 #include "sandbox/caps.h"
@@ -178,6 +179,15 @@ int sandbox_config_finish(cJSON *config, const char *root, const struct sandbox_
     cJSON *sets = member(process, "capabilities");
     if (user->uid && added &&
         (add_cap_set(sets, "inheritable", added) < 0 || add_cap_set(sets, "ambient", added) < 0))
+        return error_oom(err);
+    return 0;
+}
+
+int sandbox_config_allow_ping(cJSON *config, uint32_t last_gid, struct error *err)
+{
+    _cleanup_free_ char *range = str_printf("0 %u", last_gid);
+    cJSON *sysctl = cJSON_AddObjectToObject(without(member(config, "linux"), "sysctl"), "sysctl");
+    if (!range || !sysctl || json_add_string(sysctl, "net.ipv4.ping_group_range", range) < 0)
         return error_oom(err);
     return 0;
 }

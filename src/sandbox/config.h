@@ -34,6 +34,9 @@ int sandbox_config_begin(const struct sandbox_config *config, cJSON **out, uint6
 int sandbox_config_finish(cJSON *config, const char *root, const struct sandbox_user *user, char *const *env,
                           uint64_t added, struct error *err);
 
+/* Lets the groups 0 … @last_gid send echo requests, in a network namespace of its own. */
+int sandbox_config_allow_ping(cJSON *config, uint32_t last_gid, struct error *err);
+
 /* The array of mounts, for sandbox_mounts and sandbox_etc_apply. Points into @config. */
 cJSON *sandbox_config_mounts(cJSON *config);
 

@@ -14,19 +14,33 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/netaddr.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "net/resolv.h"
 #include "sandbox/mounts.h"
 
 #define ETC_FILE_MAX (1u << 20)
 #define TZIF_MAX     (256u << 10)
 #define ZONEINFO     "/usr/share/zoneinfo/"
 
+int sandbox_check_host(const char *text, struct error *err)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    size_t name = strspn(text, allowed);
+    struct netaddr address;
+    if (name > 0 && text[name] == ':' && netaddr_parse(text + name + 1, &address) == 0)
+        return 0;
+    _cleanup_free_ char *shown = str_quote(text, 80);
+    return error_set(err, EINVAL, "expected NAME:ADDRESS, found \"%s\"", shown ? shown : "?");
+}
+
 static char *make_hosts(const struct sandbox_etc *etc)
 {
     _cleanup_strbuf_ struct strbuf text = {0};
     _cleanup_free_ char *host = NULL;
-    if (etc->host_net && file_read_at(AT_FDCWD, "/etc/hosts", ETC_FILE_MAX, &host, NULL, NULL) == 0) {
+    if (etc->net->kind == NET_HOST &&
+        file_read_at(AT_FDCWD, "/etc/hosts", ETC_FILE_MAX, &host, NULL, NULL) == 0) {
         strbuf_add(&text, host);
         if (text.len && text.data[text.len - 1] != '\n')
             strbuf_add(&text, "\n");
@@ -34,6 +48,10 @@ static char *make_hosts(const struct sandbox_etc *etc)
         strbuf_add(&text, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
     }
     strbuf_addf(&text, "127.0.1.1 %s\n", etc->hostname);
+    STRV_FOREACH (entry, etc->add_host) {
+        size_t name = strcspn(*entry, ":");
+        strbuf_addf(&text, "%s %.*s\n", *entry + name + 1, (int)name, *entry);
+    }
     return strbuf_take(&text);
 }
 
@@ -47,12 +65,14 @@ static char *make_hostname(const struct sandbox_etc *etc)
 static char *make_resolv_conf(const struct sandbox_etc *etc)
 {
     char *text = NULL;
-    errno = 0;
-    if (etc->host_net &&
-        file_read_at(AT_FDCWD, "/etc/resolv.conf", ETC_FILE_MAX, &text, NULL, NULL) == -ENOMEM)
-        errno = ENOMEM;
-    else
-        errno = 0;
+    int r = 0;
+    if (etc->net->kind == NET_SLIRP)
+        r = net_resolv_conf(etc->net, &text, NULL);
+    else if (etc->net->kind == NET_HOST && etc->dns)
+        r = net_resolv_conf_of(etc->dns, &text, NULL);
+    else if (etc->net->kind == NET_HOST)
+        r = file_read_at(AT_FDCWD, "/etc/resolv.conf", ETC_FILE_MAX, &text, NULL, NULL);
+    errno = r == -ENOMEM ? ENOMEM : 0;
     return text;
 }
 

@@ -8,16 +8,22 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "net/spec.h"
 #include "sandbox/cache.h"
 
 struct sandbox_etc {
     const char *hostname;
-    bool host_net; /* shares the host's network: its resolvers and hosts hold inside too */
-    bool unpacked; /* the root is this sandbox's own: files are written into it; else bound over
-                      those that exist, so that a directory of the user's is left as it is */
+    const struct net_spec *net; /* the host's: its resolvers and hosts hold inside too */
+    char *const *dns;           /* resolvers that were asked for */
+    char *const *add_host;      /* NAME:ADDRESS, checked */
+    bool unpacked;              /* the root is this sandbox's own: files are written into it; else bound over
+                                   those that exist, so that a directory of the user's is left as it is */
     int rootfd;
     const struct run_dir *dir; /* where files to bind are kept */
 };
+
+/* Is @text NAME:ADDRESS for /etc/hosts? The error speaks of the value only. */
+int sandbox_check_host(const char *text, struct error *err);
 
 /* Puts the files in place; what is bound is appended to @mounts. */
 int sandbox_etc_apply(const struct sandbox_etc *etc, cJSON *mounts, struct error *err);

@@ -20,6 +20,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "container/container.h"
+#include "net/spec.h"
 #include "sandbox/cache.h"
 #include "sandbox/config.h"
 #include "sandbox/env.h"
@@ -42,7 +43,8 @@ struct sandbox {
     char *hostname;
     char *rootfs; /* absolute path of the root file system */
     int rootfd;
-    bool host_net;
+    struct net_spec net;
+    char *net_text; /* with what other options add to it */
     bool terminal;
     char **own_env; /* what the options set */
     cJSON *config;
@@ -60,6 +62,8 @@ static void sandbox_free(struct sandbox *s)
     free(s->rootfs);
     fd_close(&s->rootfd);
     strv_free(s->own_env);
+    net_spec_free(&s->net);
+    free(s->net_text);
     cJSON_Delete(s->config);
     image_close(&s->image);
     idmap_free(&s->map);
@@ -124,14 +128,57 @@ static int make_hostname(struct sandbox *s, struct error *err)
     return 0;
 }
 
+/* What is said by options of their own becomes options of --net. */
+static char *join_net_options(const struct sandbox_options *o)
+{
+    _cleanup_strbuf_ struct strbuf text = {0};
+    strbuf_add(&text, o->net);
+    if (o->host_loopback)
+        strbuf_add(&text, ",host-loopback");
+    STRV_FOREACH (address, o->dns)
+        strbuf_addf(&text, ",dns=%s", *address);
+    return strbuf_take(&text);
+}
+
+static int check_network(struct sandbox *s, struct error *err)
+{
+    const struct sandbox_options *o = s->opt;
+    const char *needs_slirp = o->host_loopback ? "host-loopback" : NULL;
+    int r = net_spec_parse(o->net ? o->net : "none", &s->net, err);
+    if (r < 0) {
+        error_prefix(err, "--net");
+        return r;
+    }
+    if (needs_slirp && s->net.kind != NET_SLIRP)
+        return error_set(err, EINVAL, "--%s: it needs --net slirp", needs_slirp);
+    if (o->dns && s->net.kind == NET_NONE)
+        return error_set(err, EINVAL, "--dns: it needs a network (--net slirp or host)");
+    STRV_FOREACH (address, o->dns) {
+        struct netaddr parsed;
+        if (netaddr_parse(*address, &parsed) < 0)
+            return error_set(err, EINVAL, "--dns \"%.80s\": expected the address of a resolver", *address);
+    }
+    STRV_FOREACH (entry, o->add_host) {
+        r = sandbox_check_host(*entry, err);
+        if (r < 0) {
+            error_prefix(err, "--add-host");
+            return r;
+        }
+    }
+    if (s->net.kind != NET_SLIRP)
+        return 0;
+    s->net_text = join_net_options(o);
+    if (!s->net_text)
+        return error_oom(err);
+    net_spec_free(&s->net);
+    return net_spec_parse(s->net_text, &s->net, err);
+}
+
 static int check_choices(struct sandbox *s, struct error *err)
 {
     const struct sandbox_options *o = s->opt;
-    if (o->net && strcmp(o->net, "none") != 0 && strcmp(o->net, "host") != 0)
-        return error_set(err, EINVAL, "--net \"%s\": expected none or host", o->net);
     if (o->cwd && o->cwd[0] != '/')
         return error_set(err, EINVAL, "--cwd \"%s\": expected an absolute path inside the sandbox", o->cwd);
-    s->host_net = o->net && !strcmp(o->net, "host");
     /* A terminal of its own only if nothing is redirected: on one, output and errors cannot be told apart. */
     s->terminal = o->tty || (!o->interactive && isatty(0) && isatty(1) && isatty(2));
     return 0;
@@ -142,6 +189,8 @@ static int plan(struct sandbox *s, struct error *err)
 {
     const struct sandbox_options *o = s->opt;
     int r = check_choices(s, err);
+    if (r == 0)
+        r = check_network(s, err);
     if (r == 0)
         r = make_name(s, err);
     if (r == 0)
@@ -154,7 +203,7 @@ static int plan(struct sandbox *s, struct error *err)
         .rootless = runtime_wants_userns(s->rt),
         .read_only = o->read_only,
         .terminal = s->terminal,
-        .host_net = s->host_net,
+        .host_net = s->net.kind == NET_HOST,
         .no_new_privs = o->no_new_privs,
         .cwd = o->cwd ? o->cwd : "/",
         .hostname = s->hostname,
@@ -188,6 +237,18 @@ static int make_root(struct sandbox *s, const struct image_events *events, struc
     return sandbox_unpack(&s->image, &s->map, s->rootfd, s->opt->max_size, events, err);
 }
 
+/* The last of the groups that are there inside, counted from 0, as far as ping_group_range goes: the kernel
+ * takes no range with groups in it that are not mapped. */
+static uint32_t last_group(const struct sandbox *s)
+{
+    const struct oci_id_map_list *gids = &s->map.gids;
+    uint32_t next = 0;
+    for (size_t i = 0; i < gids->count; i++)
+        if (gids->items[i].container_id == next)
+            next += gids->items[i].size;
+    return next == 0 ? 0 : next > INT32_MAX ? INT32_MAX : next - 1;
+}
+
 /* From an empty run directory to a bundle. */
 static int make_bundle(struct sandbox *s, const struct image_events *events, struct error *err)
 {
@@ -205,11 +266,15 @@ static int make_bundle(struct sandbox *s, const struct image_events *events, str
         return r;
 
     const struct sandbox_etc etc = {.hostname = s->hostname,
-                                    .host_net = s->host_net,
+                                    .net = &s->net,
+                                    .dns = s->opt->dns,
+                                    .add_host = s->opt->add_host,
                                     .unpacked = !s->image.directory,
                                     .rootfd = s->rootfd,
                                     .dir = &s->dir};
     r = sandbox_etc_apply(&etc, sandbox_config_mounts(s->config), err);
+    if (r == 0 && s->net.kind == NET_SLIRP)
+        r = sandbox_config_allow_ping(s->config, last_group(s), err);
     if (r == 0)
         r = sandbox_config_finish(s->config, s->rootfs, &user, env, s->added_caps, err);
     if (r == 0)
@@ -287,6 +352,8 @@ static int make_and_run(struct sandbox *s, const struct image_events *events, in
     if (r == 0) {
         const struct create_options create = {.id = s->name,
                                               .bundle = s->dir.path,
+                                              .net = s->net_text,
+                                              .has_resolv_conf = true,
                                               .keep = s->opt->keep,
                                               .die_with_runtime = true,
                                               .default_signals = true,

@@ -24,8 +24,11 @@ struct sandbox_options {
     char **cap_add;
     char **cap_drop;
     const char *seccomp; /* "default", "unconfined" or a file; NULL: default */
-    const char *net;     /* "none" or "host"; NULL: none */
-    const char *name;    /* id of the container; NULL: a generated one */
+    const char *net;     /* as net/spec.h has it; NULL: none */
+    char **dns;          /* addresses of resolvers */
+    char **add_host;     /* NAME:ADDRESS */
+    bool host_loopback;
+    const char *name; /* id of the container; NULL: a generated one */
     bool keep;
     const char *entry; /* program that gets the command as its arguments */
     bool interactive;  /* standard input, output and error as they are, even on a terminal */

@@ -61,6 +61,13 @@ load ../lib/common
     assert_output "$TMP/bryo-image"
 }
 
+@test "check: a missing network helper is named" {
+    BRYO_HELPER_DIR=$TMP run bryo check --format json
+    assert_equal "$(jq -r '.checks[] | select(.id == "net-helper") | .status' <<<"$output")" info
+    assert_output "$TMP/bryo-net"
+    assert_output "install bryo with libslirp"
+}
+
 @test "check: works without a state directory" {
     run env -u XDG_RUNTIME_DIR "$BRYO" --root /nonexistent/state check
     [ "$status" -le 1 ]

@@ -11,6 +11,8 @@ LOCK=/run/bryo-tests.lock
 
 WORK=
 made_users=()
+TUN=/dev/net/tun
+tun_mode= # what it was, if it was changed
 SUITE= # what runs now
 EXTRA_ENV=()
 BELOW=()
@@ -46,6 +48,13 @@ make_user() { # NAME with|without
             echo "tests/run: no ids are left on this machine to give $name a range: maps of many ids are not tested" >&2
         fi
     fi
+}
+
+# Distributions give it to everybody (mode 0666), and networks of containers need it.
+open_tun() {
+    [ -c "$TUN" ] || return 0
+    tun_mode=$(stat -c %a "$TUN")
+    chmod 666 "$TUN"
 }
 
 # The directory of that name below $WORK/KIND for what runs now, made if it is not there; prints it.
@@ -98,6 +107,7 @@ machine_prepare() {
     mkdir -p "$WORK"/{log,home,run,tmp}
     make_user "$TEST_USER" with || return 1
     make_user "$NOSUB_USER" without || return 1
+    open_tun || return 1
     copy_sources "$WORK/src" || return 1
     chown -R "$TEST_USER:" "$WORK/src"
     install -d -o "$TEST_USER" -g "$(id -g "$TEST_USER")" "$WORK"/build-{gcc,clang,asan}
@@ -123,6 +133,7 @@ machine_clean_up() {
         userdel "$name" 2>/dev/null
     done
     made_users=()
+    [ -z "$tun_mode" ] || chmod "$tun_mode" "$TUN"
     # What a killed test may have left mounted would keep the work directory from going.
     awk -v work="$WORK/" 'index($5, work) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r place; do
         umount -l "$place"

@@ -22,7 +22,6 @@
 #include <langinfo.h>
 #include <limits.h>
 #include <linux/landlock.h>
-#include <stdint.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -30,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/landlock.h"
 #include "base/syscalls.h"
 #include "config.h"
 
@@ -41,24 +41,6 @@
 
 #define MEMORY_LIMIT (4ULL << 30)
 
-/* Rights of landlock by the version of its interface that brought them; headers may be older than the kernel.
- */
-#define LL_VERSION_MIN 2 /* hard links between directories (REFER): before that, no landlock at all */
-static const struct {
-    int version;
-    uint64_t fs, net, scoped;
-} landlock_rights[] = {
-    {1, (1ULL << 13) - 1, 0, 0}, /* EXECUTE … MAKE_SYM */
-    {2, 1ULL << 13, 0, 0},       /* REFER */
-    {3, 1ULL << 14, 0, 0},       /* TRUNCATE */
-    {4, 0, 3, 0},                /* BIND_TCP, CONNECT_TCP */
-    {5, 1ULL << 15, 0, 0},       /* IOCTL_DEV */
-    {6, 0, 0, 3},                /* ABSTRACT_UNIX_SOCKET, SIGNAL */
-};
-/* The ruleset's attributes grew with the versions: the kernel takes any prefix. */
-struct landlock_attr {
-    uint64_t fs, net, scoped;
-};
 #define LL_ALLOWED                                                                                 \
     (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR | \
      LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | \
@@ -135,34 +117,6 @@ static int enter(int dir, struct error *err)
     return errno == EPERM ? 0 : error_sys(err, errno, "make the directory the root");
 }
 
-/* Returns 1 if landlock holds the process, 0 if this kernel has none (or an old one). */
-static int landlock(int dir, struct error *err)
-{
-    int version = sys_landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    struct landlock_attr attr = {0};
-    size_t size = sizeof attr.fs;
-
-    if (version < LL_VERSION_MIN)
-        return 0;
-    for (size_t i = 0; i < ARRAY_SIZE(landlock_rights); i++) {
-        if (landlock_rights[i].version > version)
-            break;
-        attr.fs |= landlock_rights[i].fs;
-        attr.net |= landlock_rights[i].net;
-        attr.scoped |= landlock_rights[i].scoped;
-    }
-    size = attr.scoped ? sizeof attr : attr.net ? 2 * sizeof(uint64_t) : size;
-    _cleanup_close_ int ruleset = sys_landlock_create_ruleset(&attr, size, 0);
-    if (ruleset < 0)
-        return error_sys(err, errno, "make a landlock ruleset");
-    struct landlock_path_beneath_attr beneath = {.allowed_access = LL_ALLOWED & attr.fs, .parent_fd = dir};
-    if (sys_landlock_add_rule(ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
-        return error_sys(err, errno, "add a landlock rule");
-    if (sys_landlock_restrict_self(ruleset, 0) < 0)
-        return error_sys(err, errno, "restrict the process by landlock");
-    return 1;
-}
-
 static void caps_free(cap_t *caps)
 {
     if (*caps)
@@ -192,6 +146,7 @@ static int drop_capabilities(struct error *err)
 
 int confine(const struct confinement *c, struct error *err)
 {
+    const struct landlock_rules rules = {.dir = c->dir, .allowed = LL_ALLOWED, .tcp = true};
     int rooted, landlocked, r;
 
     umask(0);
@@ -206,7 +161,7 @@ int confine(const struct confinement *c, struct error *err)
         return rooted;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_sys(err, errno, "set no_new_privs");
-    landlocked = landlock(c->dir, err);
+    landlocked = landlock_restrict(&rules, err);
     if (landlocked < 0)
         return landlocked;
     if (!rooted && !landlocked) {

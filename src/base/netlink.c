@@ -1,4 +1,4 @@
-#include "net/netlink.h"
+#include "base/netlink.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,0 +1,187 @@
+#include "container/network.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "net/resolv.h"
+
+#define ANNOTATION  "run.bryo.net"
+#define RESOLV_CONF "/etc/resolv.conf"
+
+/* Engines that read a value from a file leave its newline in. */
+static char *annotation_value(const struct oci_config *config)
+{
+    const char *value = oci_config_annotation(config, ANNOTATION);
+
+    return value ? strndup(value, strcspn(value, "\n")) : NULL;
+}
+
+static void remove_namespace(struct oci_namespace_list *list, size_t i)
+{
+    free(list->items[i].path);
+    memmove(&list->items[i], &list->items[i + 1], (list->count - i - 1) * sizeof *list->items);
+    list->count--;
+}
+
+static int add_namespace(struct oci_namespace_list *list)
+{
+    struct oci_namespace *grown = realloc(list->items, (list->count + 1) * sizeof *grown);
+
+    if (!grown)
+        return -ENOMEM;
+    grown[list->count++] = (struct oci_namespace){.type = OCI_NS_NETWORK};
+    list->items = grown;
+    return 0;
+}
+
+/* Makes config.json's network namespace what @kind needs: none, or a new one. */
+static int set_namespace(struct oci_config *config, enum net_kind kind, const char *from, struct error *err)
+{
+    struct oci_namespace_list *list = &config->linux_.namespaces;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].type != OCI_NS_NETWORK)
+            continue;
+        if (kind == NET_HOST) {
+            remove_namespace(list, i);
+            return 0;
+        }
+        if (!list->items[i].path)
+            return 0;
+        error_set(
+            err, EINVAL,
+            "%s: it needs a network namespace of the container's own, but linux.namespaces joins \"%s\"",
+            from, list->items[i].path);
+        error_hint(err, "leave the path out of linux.namespaces, or the network to who made that namespace");
+        return -EINVAL;
+    }
+    return kind == NET_HOST || add_namespace(list) == 0 ? 0 : error_oom(err);
+}
+
+int network_plan(struct container *c, struct error *err)
+{
+    _cleanup_free_ char *annotation = c->opts->net ? NULL : annotation_value(c->config);
+    const char *text = c->opts->net ? c->opts->net : annotation;
+    const char *from = c->opts->net ? "--net" : "annotations[\"" ANNOTATION "\"]";
+    int r;
+
+    if (!text)
+        return 0;
+    r = net_spec_parse(text, &c->net, err);
+    if (r < 0) {
+        error_prefix(err, "%s", from);
+        return r;
+    }
+    return set_namespace(c->config, c->net.kind, from, err);
+}
+
+static bool needs_helper(const struct container *c)
+{
+    return c->net.kind == NET_SLIRP;
+}
+
+int network_check(const struct container *c, struct error *err)
+{
+    if (!needs_helper(c))
+        return 0;
+    if (c->foreign) {
+        error_set(err, ENOTSUP, "network slirp: the container joins a user or pid namespace of others");
+        error_hint(err, "its init hides from its own user then; share that container's network as well");
+        return -ENOTSUP;
+    }
+    return net_helper_check(&c->net, err);
+}
+
+static bool has_mount_at(const struct oci_config *config, const char *destination)
+{
+    for (size_t i = 0; i < config->mounts.count; i++)
+        if (strcmp(config->mounts.items[i].destination, destination) == 0)
+            return true;
+    return false;
+}
+
+/* Is there a file to mount over? What is no file, or not there, the image wants so. */
+static bool image_has_file(const struct container *c, const char *path)
+{
+    _cleanup_close_ int root = open(c->rootfs_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int fd = root < 0 ? -EBADF : path_open_in_root(root, path, O_PATH, 0);
+    struct stat st;
+
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static int add_mount(struct oci_config *config, const char *destination, char *source, struct error *err)
+{
+    static char *const options[] = {"bind", "ro", "nosuid", "nodev", "noexec", NULL};
+    struct oci_mount mount = {.destination = strdup(destination), .type = strdup("bind"), .source = source};
+    struct oci_mount *grown = realloc(config->mounts.items, (config->mounts.count + 1) * sizeof *grown);
+
+    if (grown)
+        config->mounts.items = grown;
+    mount.options = strv_copy(options, NULL);
+    if (!grown || !mount.destination || !mount.type || !mount.options) {
+        free(mount.destination);
+        free(mount.type);
+        free(mount.source);
+        strv_free(mount.options);
+        return error_oom(err);
+    }
+    grown[config->mounts.count++] = mount;
+    return 0;
+}
+
+int network_add_files(struct container *c, struct error *err)
+{
+    _cleanup_free_ char *text = NULL;
+    int r;
+
+    if (c->net.kind != NET_SLIRP || c->opts->has_resolv_conf || !c->new_ns[OCI_NS_MOUNT] ||
+        has_mount_at(c->config, RESOLV_CONF) || !image_has_file(c, RESOLV_CONF))
+        return 0;
+    r = net_resolv_conf(&c->net, &text, err);
+    if (r < 0 || !text)
+        return r;
+    r = file_replace_at(c->dir.fd, STATEDIR_RESOLV_CONF, text, strlen(text), 0644, err);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *dir = path_of_fd(c->dir.fd);
+    char *source = dir ? str_printf("%s/%s", dir, STATEDIR_RESOLV_CONF) : NULL;
+    return source ? add_mount(c->config, RESOLV_CONF, source, err) : error_oom(err);
+}
+
+/* Where the helper's messages go: the log; but once we have left, standard error is the container's. */
+static int open_log(const struct container *c, struct error *err)
+{
+    int fd = c->detached && c->rt->log->fd == STDERR_FILENO
+                 ? openat(c->dir.fd, STATEDIR_NET_LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+                          0600)
+                 : fcntl(c->rt->log->fd, F_DUPFD_CLOEXEC, 3);
+
+    return fd < 0 ? error_sys(err, errno, "open the log of the network") : fd;
+}
+
+int network_start(struct container *c, struct error *err)
+{
+    _cleanup_close_ int log_fd = -EBADF;
+
+    if (!needs_helper(c))
+        return 0;
+    log_fd = open_log(c, err);
+    if (log_fd < 0)
+        return log_fd;
+    return net_helper_start(&c->net_helper, &c->net, c->init_pid, c->init_pidfd, c->new_ns[OCI_NS_USER],
+                            c->rt->log, log_fd, err);
+}
+
+int network_wait(struct container *c, struct error *err)
+{
+    return net_helper_wait(&c->net_helper, err);
+}

@@ -1,0 +1,31 @@
+/*
+ * The loop: between the tap, libslirp and everything else that is waited for, until the container is gone.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "helpers/net/loop.h"
+#include "helpers/net/settings.h"
+#include "helpers/net/stack.h"
+#include "helpers/net/stage.h"
+
+struct relay {
+    const struct settings *settings;
+    struct loop loop;
+    struct stage stage;
+    struct stack stack;
+    int tap;
+    struct watch pidfd, exit_fd;
+    uint8_t *buf; /* one frame behind its virtual network header */
+};
+
+#define RELAY_INIT ((struct relay){.tap = -EBADF, .loop.epoll_fd = -EBADF})
+
+/* Makes everything that takes files or memory: before the confinement. */
+int relay_init(struct relay *r, const struct settings *c, struct error *err);
+/* Closes all sockets. May be called twice. */
+void relay_free(struct relay *r);
+
+/* Runs on @tap, which stays the caller's, until the container, or whoever started us, is gone. Returns
+ * 0, or -errno if the network broke. */
+int relay_run(struct relay *r, int tap, struct error *err);

@@ -1,0 +1,54 @@
+/*
+ * What bryo-net was told by its command line (options.c), completed and checked: read-only from then on.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/netaddr.h"
+
+#define NET_UPSTREAMS_MAX 4
+
+struct settings {
+    /* Where the interface is to be: descriptors of namespaces, or names that are opened (enter.c). */
+    int netns_fd, userns_fd; /* negative: none given */
+    const char *target;      /* pid or path; NULL: by descriptor */
+    const char *userns_path;
+    bool target_is_path;
+
+    /* The interface. */
+    const char *tap;
+    bool configure; /* set its addresses, routes and state, and bring lo up */
+    unsigned mtu;
+    uint8_t mac[6];
+    bool has_mac;
+
+    /* The network on it; gateway, nameserver and so on follow from the prefixes (settings_complete). */
+    struct netblock net4, net6;
+    bool ipv6;
+    struct netaddr gateway4, nameserver4, dhcp4, guest4;
+    struct netaddr gateway6, nameserver6, guest6;
+
+    /* What the network may do. */
+    bool host_loopback; /* the gateway's address leads to the host's 127.0.0.1 and ::1 */
+    bool dns;           /* the nameserver's address answers */
+    struct netaddr upstream[NET_UPSTREAMS_MAX];
+    unsigned n_upstreams; /* 0: of /etc/resolv.conf */
+
+    /* Descriptors of the starter; negative: none. */
+    int ready_fd;  /* "1" is written when the network is up (slirp4netns) */
+    int status_fd; /* the lines of base/status.h */
+    int exit_fd;   /* the network ends when the other end closes */
+    int pidfd;     /* the network ends with this process */
+    struct log log;
+};
+
+/* The defaults, which are those of slirp4netns: 10.0.2.0/24, no IPv6 (fd00::/64), MTU 1500, the loopback of
+ * the host in reach. */
+void settings_init(struct settings *c);
+
+/* Derives the addresses from the prefixes and reads the resolvers of the host. Returns 0 or -errno. */
+int settings_complete(struct settings *c, struct error *err);

@@ -1,0 +1,477 @@
+#include "helpers/net/stage.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* As many flows as may be open at once: each is a descriptor and up to 256 KiB of buffers in libslirp. */
+#define FLOWS_TCP  2048
+#define FLOWS_UDP  2048
+#define FLOWS_ECHO 64
+
+#define PORT_DHCP_CLIENT  68
+#define PORT_DHCP_SERVER  67
+#define PORT_DHCP6_SERVER 547
+/* libslirp sends segments of this size at most; its MTU is more than any segment needs. */
+#define MSS_STACK 65480
+/* RFC 9293, 3.7.1: what a side that says nothing can take. */
+#define MSS_DEFAULT4 536
+#define MSS_DEFAULT6 1220
+
+/* Kinds of ICMP and ICMPv6. */
+enum {
+    ECHO_REPLY4 = 0,
+    ECHO_REQUEST4 = 8,
+    ECHO_REQUEST6 = 128,
+    ECHO_REPLY6 = 129,
+    ROUTER_SOLICITATION = 133,
+    ROUTER_ADVERTISEMENT = 134,
+    NEIGHBOR_SOLICITATION = 135,
+    NEIGHBOR_ADVERTISEMENT = 136,
+};
+
+static void dns_answer(void *data, const struct dns_client *client, const struct dns_question *q,
+                       const uint8_t *msg, size_t len);
+
+int stage_init(struct stage *s, const struct settings *settings, struct loop *loop, struct error *err)
+{
+    static const unsigned max[FLOW_KINDS] = {
+        [FLOW_TCP] = FLOWS_TCP, [FLOW_UDP] = FLOWS_UDP, [FLOW_ECHO] = FLOWS_ECHO};
+
+    s->settings = settings;
+    s->announced = !settings->configure;
+    policy_init(&s->policy, settings);
+    s->buf = malloc(FRAME_MAX);
+    if (!s->buf || flow_table_init(&s->flows, max) < 0 ||
+        dns_init(&s->dns, loop, settings->upstream, settings->n_upstreams, dns_answer, s) < 0)
+        return error_oom(err);
+    return 0;
+}
+
+void stage_free(struct stage *s)
+{
+    flow_table_free(&s->flows);
+    reasm_free(&s->reasm);
+    if (s->dns.buf)
+        dns_close(&s->dns);
+    free(s->buf);
+    s->buf = NULL;
+}
+
+/* To the container, with the checksum complete. */
+static void send_plain(struct stage *s, const uint8_t *frame, size_t len)
+{
+    static const struct virtio_net_hdr plain;
+
+    s->counts.received_packets++;
+    s->counts.received_bytes += len;
+    if (s->to_tap(s->data, &plain, frame, len, NULL, 0) < 0)
+        s->counts.lost++;
+}
+
+static void pass(struct stage *s, const struct frame *f)
+{
+    s->to_stack(s->data, f->data, f->len);
+}
+
+static void refuse(struct stage *s, const struct frame *f)
+{
+    bool tcp = f->proto == IPPROTO_TCP && !f->fragment;
+
+    if (tcp && f->tcp_flags & TCP_FLAG_RST)
+        return;
+    size_t len = tcp ? frame_build_reset(f, s->buf) : frame_build_prohibited(f, s->buf);
+    if (len)
+        send_plain(s, s->buf, len);
+}
+
+/* The words are for the log. */
+static void refuse_by_policy(struct stage *s, const struct frame *f, enum policy_verdict verdict,
+                             const char *why)
+{
+    (void)why;
+    s->counts.refused++;
+    if (verdict == POLICY_REFUSE)
+        refuse(s, f);
+}
+
+static bool is_broadcast(const struct netaddr *addr)
+{
+    static const uint8_t all[4] = {255, 255, 255, 255};
+
+    return netaddr_is_ipv4(addr) && memcmp(addr->bytes + 12, all, sizeof all) == 0;
+}
+
+static bool is_nameserver(const struct stage *s, const struct netaddr *addr)
+{
+    const struct settings *c = s->settings;
+
+    return c->dns && (netaddr_equal(addr, &c->nameserver4) || netaddr_equal(addr, &c->nameserver6));
+}
+
+/* The resolver. */
+
+static void dns_answer(void *data, const struct dns_client *client, const struct dns_question *q,
+                       const uint8_t *msg, size_t len)
+{
+    struct stage *s = data;
+    const struct frame_ends e = {.src_mac = client->server_mac,
+                                 .dst_mac = client->client_mac,
+                                 .src = client->server,
+                                 .dst = client->client,
+                                 .sport = DNS_PORT,
+                                 .dport = client->port};
+    size_t at = FRAME_UDP_PAYLOAD(&client->client);
+
+    (void)q;
+    if (len > FRAME_MAX - at)
+        return;
+    memcpy(s->buf + at, msg, len);
+    send_plain(s, s->buf, frame_build_udp(&e, s->buf, len));
+}
+
+static void ask_resolver(struct stage *s, const struct frame *f)
+{
+    struct dns_client client = {.client = f->src, .server = f->dst, .port = f->sport};
+    struct dns_question q;
+    uint8_t error[DNS_HLEN + DNS_NAME_MAX + 8];
+
+    memcpy(client.client_mac, f->data + 6, 6);
+    memcpy(client.server_mac, f->data, 6);
+    int r = dns_parse_query(f->payload, f->payload_len, &q);
+    if (r == -EOPNOTSUPP && q.end <= sizeof error)
+        dns_answer(s, &client, &q, error, dns_build_error(f->payload, &q, DNS_RCODE_NOTIMP, error));
+    else if (r == 0)
+        dns_ask(&s->dns, &client, &q, f->payload, f->payload_len, s->now_ms);
+    else
+        s->counts.malformed++;
+}
+
+/* The first resolver of the host that speaks the protocol version of @like. */
+static const struct netaddr *upstream_like(const struct stage *s, const struct netaddr *like)
+{
+    for (unsigned i = 0; i < s->settings->n_upstreams; i++)
+        if (netaddr_is_ipv4(&s->settings->upstream[i]) == netaddr_is_ipv4(like))
+            return &s->settings->upstream[i];
+    return NULL;
+}
+
+/* TCP. */
+
+/* Raises the MSS that the container asks for, so that libslirp sends whole buffers at once: where they are
+ * cut is told to the kernel by vnet_describe. What was asked for is kept for that. */
+static void note_syn(const struct stage *s, struct flow *flow, struct frame *f)
+{
+    bool v4 = f->type == ETHERTYPE_IPV4;
+    uint16_t mtu = (uint16_t)(s->settings->mtu - (v4 ? 40 : 60));
+    uint8_t *place = frame_tcp_mss(f);
+
+    flow->mss = v4 ? MSS_DEFAULT4 : MSS_DEFAULT6;
+    if (place) {
+        flow->mss = (uint16_t)(place[0] << 8 | place[1]);
+        place[0] = MSS_STACK >> 8;
+        place[1] = MSS_STACK & 0xff;
+        frame_complete_checksum(f);
+    }
+    if (flow->mss > mtu)
+        flow->mss = mtu;
+    if (flow->mss < 1)
+        flow->mss = MSS_DEFAULT4;
+    /* A port that is used again. */
+    flow->fin_out = flow->fin_in = flow->fin_out_acked = flow->fin_in_acked = false;
+}
+
+/* libslirp keeps its side of a connection for ten seconds when the other end closed first. The container is
+ * done with it by then, and ten thousand such sides would make each look-up slow: a reset takes it away. */
+static void close_behind(struct stage *s, const struct flow *flow)
+{
+    static const uint8_t mac[6] = {0x52, 0x55, 0, 0, 0, 0};
+    struct stage_reset *r = &s->resets[s->n_resets];
+
+    if (s->n_resets == STAGE_RESETS)
+        return;
+    s->n_resets++;
+    r->len = frame_build_own_reset(&(struct frame_ends){.src_mac = mac,
+                                                        .dst_mac = mac,
+                                                        .src = flow->key.guest,
+                                                        .dst = flow->key.remote,
+                                                        .sport = flow->key.guest_port,
+                                                        .dport = flow->key.remote_port},
+                                   flow->fin_out_end, r->bytes);
+}
+
+/* Follows how far both sides have closed; once the flow is over, it is gone. */
+static void follow_tcp(struct stage *s, struct flow *flow, const struct frame *f, bool out)
+{
+    bool *fin = out ? &flow->fin_out : &flow->fin_in;
+    bool acked = f->tcp_flags & TCP_FLAG_ACK;
+
+    if (f->tcp_flags & TCP_FLAG_RST) {
+        flow_remove(&s->flows, flow);
+        return;
+    }
+    if (f->tcp_flags & TCP_FLAG_FIN && !*fin) {
+        *fin = true;
+        *(out ? &flow->fin_out_end : &flow->fin_in_end) = f->seq + (uint32_t)f->payload_len + 1;
+        flow->closed_outside |= !out && !flow->fin_out;
+    }
+    if (acked && out && flow->fin_in && f->ack == flow->fin_in_end)
+        flow->fin_in_acked = true;
+    if (acked && !out && flow->fin_out && f->ack == flow->fin_out_end)
+        flow->fin_out_acked = true;
+    if (!flow->fin_in_acked || !flow->fin_out_acked)
+        return;
+    if (flow->closed_outside)
+        close_behind(s, flow);
+    flow_remove(&s->flows, flow);
+}
+
+/* The key of the flow that @f belongs to. Returns false if it is nothing that flows. */
+static bool key_of(const struct frame *f, bool out, struct flow_key *key)
+{
+    memset(key, 0, sizeof *key);
+    key->guest = out ? f->src : f->dst;
+    key->remote = out ? f->dst : f->src;
+    if (f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP) {
+        key->kind = f->proto == IPPROTO_TCP ? FLOW_TCP : FLOW_UDP;
+        key->guest_port = out ? f->sport : f->dport;
+        key->remote_port = out ? f->dport : f->sport;
+        return true;
+    }
+    key->kind = FLOW_ECHO;
+    key->guest_port = f->icmp_id;
+    return f->icmp_type == (f->type == ETHERTYPE_IPV4 ? out ? ECHO_REQUEST4 : ECHO_REPLY4
+                            : out                     ? ECHO_REQUEST6
+                                                      : ECHO_REPLY6);
+}
+
+/* One more, if there is room. */
+static struct flow *open_flow(struct stage *s, const struct frame *f, const struct flow_key *key)
+{
+    struct flow *flow = s->in_stack < STAGE_STACK_MAX ? flow_add(&s->flows, key, s->now_ms) : NULL;
+
+    if (!flow) {
+        s->counts.limited++;
+        refuse(s, f);
+    }
+    return flow;
+}
+
+/* TCP to the resolver's address is led to a resolver of the host: *key gets that one. Returns false if there
+ * is none; the container knows it by then. */
+static bool translate(struct stage *s, const struct frame *f, struct flow_key *key)
+{
+    const struct netaddr *upstream;
+
+    if (f->proto != IPPROTO_TCP || f->dport != DNS_PORT || !is_nameserver(s, &f->dst))
+        return true;
+    upstream = upstream_like(s, &f->dst);
+    if (!upstream) {
+        refuse_by_policy(s, f, POLICY_REFUSE, "no resolver of this protocol version");
+        return false;
+    }
+    key->remote = *upstream;
+    return true;
+}
+
+/* Judges what opens a flow. */
+static bool may_open(struct stage *s, const struct frame *f)
+{
+    const char *why = "";
+    enum policy_verdict verdict = policy_judge(&s->policy, &f->dst, &why);
+
+    if (verdict == POLICY_PASS && f->proto == IPPROTO_ICMP && !s->ping) {
+        why = "the host does not allow ping";
+        verdict = POLICY_REFUSE;
+    }
+    if (verdict == POLICY_PASS && f->proto == IPPROTO_ICMPV6 && !s->ping6) {
+        why = "this libslirp does not pass on ping of IPv6";
+        verdict = POLICY_REFUSE;
+    }
+    if (verdict != POLICY_PASS)
+        refuse_by_policy(s, f, verdict, why);
+    return verdict == POLICY_PASS;
+}
+
+/* TCP, UDP and echo requests: known flows go on, new ones are judged. */
+static void flow_from_container(struct stage *s, struct frame *f)
+{
+    const struct netaddr shown = f->dst;
+    struct flow_key key;
+
+    if (!key_of(f, true, &key) || !translate(s, f, &key))
+        return;
+    bool translated = !netaddr_equal(&key.remote, &shown);
+    struct flow *flow = flow_find(&s->flows, &key);
+    /* A connection to the resolver itself has the same ends as one that was led there: one must wait. */
+    if (flow && flow->translated != translated) {
+        refuse(s, f);
+        return;
+    }
+    /* libslirp opens a connection for a first segment only; all others it has a connection for, or resets. */
+    bool opens =
+        f->proto == IPPROTO_TCP ? (f->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_SYN : !flow;
+    if (opens && !translated && !may_open(s, f))
+        return;
+    if (opens && !flow) {
+        flow = open_flow(s, f, &key);
+        if (!flow)
+            return;
+        flow->translated = translated;
+        flow->shown = shown;
+    }
+    if (translated)
+        frame_set_dst(f, &key.remote);
+    if (flow) {
+        flow_touch(&s->flows, flow, s->now_ms);
+        if (f->proto == IPPROTO_TCP && f->tcp_flags & TCP_FLAG_SYN)
+            note_syn(s, flow, f);
+        if (f->proto == IPPROTO_TCP)
+            follow_tcp(s, flow, f, true);
+    }
+    pass(s, f);
+}
+
+/* What libslirp answers itself, by address or kind: neighbours, DHCP, echo requests to the gateway. */
+static bool is_for_stack(const struct stage *s, const struct frame *f)
+{
+    const struct settings *c = s->settings;
+    bool to_gateway = netaddr_equal(&f->dst, &c->gateway4) || netaddr_equal(&f->dst, &c->gateway6);
+
+    switch (f->proto) {
+    case IPPROTO_UDP:
+        if (f->type == ETHERTYPE_IPV6)
+            return s->announced && f->dport == PORT_DHCP6_SERVER;
+        return f->dport == PORT_DHCP_SERVER && (to_gateway || is_broadcast(&f->dst));
+    case IPPROTO_ICMP:
+        return f->icmp_type == ECHO_REQUEST4 && (to_gateway || netaddr_equal(&f->dst, &c->nameserver4));
+    case IPPROTO_ICMPV6:
+        return f->icmp_type == NEIGHBOR_SOLICITATION || f->icmp_type == NEIGHBOR_ADVERTISEMENT ||
+               (f->icmp_type == ROUTER_SOLICITATION && s->announced) ||
+               (f->icmp_type == ECHO_REQUEST6 && (to_gateway || netaddr_equal(&f->dst, &c->nameserver6)));
+    default:
+        return false;
+    }
+}
+
+static void whole_from_container(struct stage *s, struct frame *f)
+{
+    if (f->type == ETHERTYPE_ARP || is_for_stack(s, f))
+        pass(s, f);
+    else if (f->proto == IPPROTO_UDP && f->dport == DNS_PORT && is_nameserver(s, &f->dst))
+        ask_resolver(s, f);
+    else
+        flow_from_container(s, f);
+}
+
+static void piece_from_container(struct stage *s, const struct frame *f)
+{
+    _cleanup_free_ uint8_t *bytes = NULL;
+    struct frame whole;
+    size_t len;
+    int r = reasm_add(&s->reasm, f, s->now_ms, &bytes, &len);
+
+    if (r > 0 && frame_parse(bytes, len, &whole) == 0 && !whole.fragment)
+        whole_from_container(s, &whole);
+    else if (r != 0)
+        s->counts.malformed++;
+}
+
+void stage_from_tap(struct stage *s, const struct virtio_net_hdr *h, uint8_t *frame, size_t len)
+{
+    struct frame f;
+    int r = frame_parse(frame, len, &f);
+
+    s->counts.sent_packets++;
+    s->counts.sent_bytes += len;
+    if (r == 0)
+        r = vnet_complete(h, &f);
+    if (r < 0)
+        s->counts.malformed++;
+    else if (f.fragment)
+        piece_from_container(s, &f);
+    else
+        whole_from_container(s, &f);
+}
+
+/* @f with its headers copied to @head, where they may be changed. */
+static struct frame with_own_headers(const struct frame *f, uint8_t *head)
+{
+    struct frame h = *f;
+
+    memcpy(head, f->data, (size_t)(f->payload - f->data));
+    h.data = head;
+    h.ip = head + (f->ip - f->data);
+    h.l4 = head + (f->l4 - f->data);
+    h.payload = head + (f->payload - f->data);
+    return h;
+}
+
+/* The flow of a packet to the container; one from outside that is the first opens it. NULL: none is needed.
+ */
+static struct flow *flow_to_container(struct stage *s, const struct frame *f)
+{
+    struct flow_key key;
+
+    if (f->fragment || !key_of(f, false, &key) || (f->proto == IPPROTO_UDP && f->dport == PORT_DHCP_CLIENT))
+        return NULL;
+    struct flow *flow = flow_find(&s->flows, &key);
+    bool first = f->proto == IPPROTO_TCP ? (f->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_SYN
+                                         : f->proto == IPPROTO_UDP && !flow;
+    if (first && !flow)
+        flow = flow_add(&s->flows, &key, s->now_ms);
+    if (first && flow)
+        flow->inbound = true;
+    if (flow) {
+        flow->answered = true;
+        flow_touch(&s->flows, flow, s->now_ms);
+    }
+    return flow;
+}
+
+static uint16_t mss_of(const struct stage *s, const struct flow *flow, const struct frame *f)
+{
+    if (flow && flow->mss)
+        return flow->mss;
+    return (uint16_t)(s->settings->mtu - (f->type == ETHERTYPE_IPV4 ? 40 : 60));
+}
+
+void stage_from_stack(struct stage *s, const uint8_t *frame, size_t len)
+{
+    uint8_t head[14 + 60 + 60];
+    struct virtio_net_hdr h;
+    struct frame f;
+
+    /* Only read. */
+    if (frame_parse((uint8_t *)(uintptr_t)frame, len, &f) < 0 || f.type == ETHERTYPE_ARP || f.fragment) {
+        send_plain(s, frame, len);
+        return;
+    }
+    if (f.proto == IPPROTO_ICMPV6 && f.icmp_type == ROUTER_ADVERTISEMENT && !s->announced)
+        return;
+    struct flow *flow = flow_to_container(s, &f);
+    if (f.proto != IPPROTO_TCP) {
+        send_plain(s, frame, len);
+        return;
+    }
+    struct frame own = with_own_headers(&f, head);
+    if (flow && flow->translated)
+        frame_set_src(&own, &flow->shown);
+    vnet_describe(&h, &own, mss_of(s, flow, &f));
+    s->counts.received_packets++;
+    s->counts.received_bytes += f.len;
+    if (s->to_tap(s->data, &h, head, (size_t)(own.payload - head), f.payload, f.payload_len) < 0)
+        s->counts.lost++;
+    if (flow)
+        follow_tcp(s, flow, &f, false);
+}
+
+void stage_settle(struct stage *s)
+{
+    for (unsigned i = 0; i < s->n_resets; i++)
+        s->to_stack(s->data, s->resets[i].bytes, s->resets[i].len);
+    s->n_resets = 0;
+}

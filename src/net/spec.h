@@ -1,0 +1,42 @@
+/*
+ * Which network a container is to have, as people write it: KIND, or KIND with options behind commas.
+ *
+ *     none
+ *     host
+ *     slirp
+ *     slirp,mtu=9000,cidr=10.7.0.0/24,host-loopback
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/netaddr.h"
+
+enum net_kind {
+    NET_UNSET, /* nothing was said: what config.json asks for */
+    NET_NONE,
+    NET_HOST,
+    NET_SLIRP,
+};
+
+struct net_spec {
+    enum net_kind kind;
+    /* slirp */
+    unsigned mtu;
+    struct netblock net4, net6;
+    bool ipv6;
+    bool host_loopback;
+    bool dns;         /* a resolver at the third address of the network */
+    char **resolvers; /* that it asks; NULL: those of the host */
+};
+
+/* Fills @spec with the defaults of @text's kind and then its options. An error says what is wrong with which
+ * of them, without the name of the option or annotation that @text comes from. NULL is NET_UNSET. */
+int net_spec_parse(const char *text, struct net_spec *spec, struct error *err);
+void net_spec_free(struct net_spec *spec);
+#define _cleanup_net_spec_ __attribute__((cleanup(net_spec_free)))
+
+/* The address that containers have their resolver at. */
+struct netaddr net_spec_nameserver(const struct net_spec *spec);

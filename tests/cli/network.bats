@@ -1,0 +1,309 @@
+#!/usr/bin/env bats
+# The network of a sandbox: --net slirp, its addresses, names, what it reaches and what not.
+
+load ../lib/common
+load ../lib/network
+
+setup() {
+    bryo_setup
+    export XDG_CACHE_HOME=$TMP/cache
+}
+
+@test "addresses, routes and names of the container" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+bryo sandbox --net slirp --name box "$tree" -- sh -c '
+    ip -4 addr show tap0 | grep inet; ip route; ip -6 route | grep default; cat /sys/class/net/lo/operstate >/dev/null
+    ip addr show lo | grep -c 127.0.0.1; cat /sys/class/net/tap0/mtu; cat /etc/resolv.conf; cat /etc/hosts'
+END
+    assert_status 0
+    assert_output "inet 10.0.2.100/24"
+    assert_output "default via 10.0.2.2 dev tap0"
+    assert_output "default via fd62:7279:6f00::2 dev tap0"
+    assert_output $'\n1\n1500\n'
+    assert_output "nameserver 10.0.2.3"
+    assert_output "search test.example"
+    refute_output "127.0.0.53"
+    assert_output "127.0.1.1 box"
+}
+
+@test "its network can be another" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+bryo sandbox --net slirp,cidr=172.20.0.0/16,mtu=9000,ipv6=no "$tree" -- sh -c '
+    ip addr show tap0; ip route; cat /etc/resolv.conf'
+END
+    assert_status 0
+    assert_output "inet 172.20.0.100/16"
+    assert_output "mtu 9000"
+    assert_output "default via 172.20.0.2"
+    assert_output "nameserver 172.20.0.3"
+    refute_output "fd62"
+}
+
+@test "the first instruction can connect: TCP, UDP, both protocol versions" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+peer tcp 198.51.100.1 7000
+peer udp 198.51.100.1 7000
+peer tcp 2001:db8::1 7000 || echo no-ipv6
+ask tcp >"$tree/tcp"
+bryo sandbox --net slirp "$tree" -- sh -c 'nc 198.51.100.1 7000 </tcp'
+inside -- python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.sendto(b"udp", ("198.51.100.1", 7000))
+s.settimeout(3)
+print(s.recv(100).decode())'
+bryo sandbox --net slirp "$tree" -- sh -c 'nc 2001:db8::1 7000 </tcp'
+bryo --rootless=true sandbox --net slirp "$tree" -- sh -c 'nc 198.51.100.1 7000 </tcp'
+END
+    assert_status 0
+    assert_output "198.51.100.1 TCP"
+    assert_output "198.51.100.1 UDP"
+    [[ $output == *no-ipv6* ]] || assert_output "2001:db8::1 TCP"
+    assert_equal "$(grep -c 'TCP$' <<<"$output")" "$([[ $output == *no-ipv6* ]] && echo 2 || echo 3)"
+}
+
+@test "names: through a resolver on 127.0.0.53, by UDP and TCP; a name that is not there" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+peer dns 127.0.0.53 53 host.test.example=198.51.100.1 alias.test.example=@host.test.example
+bryo sandbox --net slirp "$tree" -- sh -c '
+    nslookup -type=a host.test.example; nslookup -type=a alias.test.example; nslookup -type=a nothing.test.example; true'
+# The same question by TCP: length, header, question.
+printf '\0\041\1\1\1\0\0\1\0\0\0\0\0\0\4host\4test\7example\0\0\1\0\1' >"$tree/query"
+bryo sandbox --net slirp "$tree" -- sh -c '(cat /query; sleep 0.5) | nc 10.0.2.3 53 | od -An -tx1 | tr -d " \n"'
+END
+    assert_status 0
+    assert_output "Address: 198.51.100.1"
+    assert_output "canonical name = host.test.example"
+    assert_output "NXDOMAIN"
+    assert_output "c6336401" # 198.51.100.1 at the end of the answer
+}
+
+@test "a resolver of the user's choice, no resolver, entries of /etc/hosts" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+peer dns 127.0.0.77 53 host.test.example=192.0.2.77
+bryo sandbox --net slirp --dns 127.0.0.77 --add-host a.example:192.0.2.1 --add-host b.example:2001:db8::2 "$tree" -- \
+    sh -c 'nslookup -type=a host.test.example; cat /etc/hosts'
+echo image >"$tree/etc/resolv.conf"
+bryo sandbox --net slirp,dns=none "$tree" -- sh -c 'cat /etc/resolv.conf; nc -w 2 10.0.2.3 53 || echo refused'
+bryo sandbox --net host --dns 192.0.2.9 "$tree" -- cat /etc/resolv.conf
+END
+    assert_status 0
+    assert_output "Address: 192.0.2.77"
+    assert_output "192.0.2.1 a.example"
+    assert_output "2001:db8::2 b.example"
+    assert_output $'image\nrefused'
+    assert_output "nameserver 192.0.2.9"
+}
+
+@test "the loopback of the host is out of reach, unless it was asked for" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+peer tcp 127.0.0.1 7000
+peer tcp 0.0.0.0 7001
+ask loopback >"$tree/line"
+bryo sandbox --net slirp "$tree" -- sh -c '
+    for to in 127.0.0.1 10.0.2.2 10.0.2.3 10.0.2.77 0.0.0.0; do nc -w 2 $to 7000 </line || echo "no $to"; done
+    ip route add 127.0.0.2 via 10.0.2.2; ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.0/8 via 10.0.2.2
+    echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
+    nc -w 2 127.0.0.1 7000 </line || echo no route'
+bryo sandbox --net slirp --host-loopback "$tree" -- sh -c 'nc -w 2 10.0.2.2 7000 </line'
+END
+    assert_status 0
+    for to in 127.0.0.1 10.0.2.2 10.0.2.3 10.0.2.77 0.0.0.0; do
+        assert_output "no $to"
+    done
+    assert_output "no route"
+    assert_equal "$(grep -c LOOPBACK <<<"$output")" 1
+}
+
+@test "datagrams in fragments arrive whole" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+peer udp 198.51.100.1 7000
+inside -- python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(3)
+for n in 1473, 5000, 60000:
+    s.sendto(bytes(97 + i % 26 for i in range(n)), ("198.51.100.1", 7000))
+    back = s.recv(65535)
+    print(n, back == b"198.51.100.1 " + bytes(65 + i % 26 for i in range(n)))'
+END
+    assert_status 0
+    assert_equal "$output" $'1473 True\n5000 True\n60000 True'
+}
+
+@test "DHCP gives the container an address of the network" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+bryo sandbox --net slirp "$tree" -- udhcpc -i tap0 -n -q -t 2 -T 1 -s /bin/true
+END
+    assert_status 0
+    assert_output "lease of 10.0.2.15 obtained from 10.0.2.2"
+}
+
+@test "ping: the gateway always, others as the host allows it" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+bryo sandbox --net slirp "$tree" -- ping -c 1 -W 2 10.0.2.2
+bryo sandbox --net slirp "$tree" -- ping -c 1 -W 1 198.51.100.1 || echo no
+echo "0 0" >/proc/sys/net/ipv4/ping_group_range
+bryo sandbox --net slirp "$tree" -- ping -c 1 -W 2 198.51.100.1
+bryo sandbox --net slirp "$tree" -- sh -c 'cat /proc/sys/net/ipv4/ping_group_range'
+END
+    assert_output "64 bytes from 10.0.2.2"
+    assert_output "64 bytes from 198.51.100.1"
+    assert_output $'0\t'
+    assert_output $'100% packet loss\n'
+    assert_output no
+}
+
+@test "the helper holds nothing of the host, and ends with the container" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+bryo sandbox --net slirp "$tree" -- sleep 100 &
+until pid=$(pgrep -x bryo-net | head -n 1) && grep -q 'Seccomp:.2' /proc/$pid/status; do sleep 0.05; done
+grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|Seccomp):' /proc/$pid/status
+ls /proc/$pid/root 2>/dev/null | wc -l
+ls -l /proc/$pid/fd 2>/dev/null | grep -vE 'socket|anon_inode|pipe|/dev/(null|net/tun)|^total' | wc -l
+kill -KILL $(pgrep -x sleep)
+wait
+until ! pgrep -x bryo-net; do sleep 0.02; done
+END
+    assert_status 0
+    assert_output "NoNewPrivs:	1"
+    assert_output "Seccomp:	2"
+    assert_equal "$(grep -cE '^Cap...:.0000000000000(0|4)00$' <<<"$output")" 4
+}
+
+@test "a killed helper leaves the container alive, and whoever waits hears of it" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+bryo sandbox --net slirp "$tree" -- sh -c 'sleep 1; echo lives' &
+until pid=$(pgrep -x bryo-net | head -n 1) && grep -q 'Seccomp:.2' /proc/$pid/status; do sleep 0.05; done
+kill -KILL $pid
+wait
+END
+    assert_status 0
+    assert_output lives
+    assert_output "warning: the network of the container is gone: bryo-net ended (killed by SIGKILL)"
+}
+
+@test "an interface that is taken away ends the network, not the container" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+bryo sandbox --net slirp --cap-add NET_ADMIN "$tree" -- sh -c 'ip link del tap0; sleep 0.5; echo lives'
+END
+    assert_status 0
+    assert_output lives
+    assert_output 'the interface "tap0" was removed'
+}
+
+@test "run and create: the option, the annotation, resolv.conf over the image's file" {
+    skip_without_slirp
+    local bundle=$TMP/bundle
+    make_bundle "$bundle"
+    echo image >"$bundle/rootfs/etc/resolv.conf"
+    set_args "$bundle" sh -c 'ip addr show tap0; cat /etc/resolv.conf'
+    run bryo run --net slirp -b "$bundle" "$(new_id)"
+    assert_status 0
+    assert_output "inet 10.0.2.100/24"
+    assert_output "nameserver 10.0.2.3"
+    assert_equal "$(cat "$bundle/rootfs/etc/resolv.conf")" image
+    edit_config "$bundle" '.annotations = {"run.bryo.net": "slirp,cidr=10.3.0.0/24"}'
+    run bryo run -b "$bundle" "$(new_id)"
+    assert_status 0
+    assert_output "inet 10.3.0.100/24"
+    # The option comes first; config.json need not name a network namespace.
+    edit_config "$bundle" 'del(.linux.namespaces[] | select(.type == "network"))'
+    run bryo run --net none -b "$bundle" "$(new_id)"
+    assert_output "can't find device 'tap0'"
+    set_args "$bundle" sleep 100
+    local id
+    id=$(new_id)
+    bryo create --net slirp -b "$bundle" "$id"
+    bryo start "$id"
+    assert_equal "$(bryo exec "$id" cat /sys/class/net/tap0/mtu)" 1500
+    [ -e "$BRYO_ROOT/$id/net.log" ]
+    bryo delete --force "$id"
+}
+
+@test "what cannot be is said before anything is made" {
+    skip_without_slirp
+    network_tree
+    local row
+    for row in "--net bridge|--net: expected none, host or slirp, found \"bridge\"" \
+        "--net slirp,mtu=9|--net: option mtu: expected a number from 576 to 65520" \
+        "--net none --host-loopback|--host-loopback: it needs --net slirp" \
+        "--dns 1.1.1.1|--dns: it needs a network" \
+        "--net slirp --dns example.com|--dns \"example.com\": expected the address of a resolver" \
+        "--add-host nonsense|--add-host: expected NAME:ADDRESS, found \"nonsense\"" \
+        "--add-host a;b:1.1.1.1|--add-host: expected NAME:ADDRESS"; do
+        # shellcheck disable=SC2086
+        run bryo sandbox ${row%%|*} "$TMP/tree" -- true
+        assert_status 125
+        assert_output "${row#*|}"
+    done
+    BRYO_HELPER_DIR=$TMP run bryo sandbox --net slirp "$TMP/tree" -- true
+    assert_status 125
+    assert_output "find the helper program \"$TMP/bryo-net\""
+    assert_output "hint: install bryo with libslirp"
+    make_bundle "$TMP/bundle" '(.linux.namespaces[] | select(.type == "network")).path = "/proc/self/ns/net"'
+    run bryo run --net slirp -b "$TMP/bundle" "$(new_id)"
+    assert_status 1
+    assert_output 'but linux.namespaces joins "/proc/self/ns/net"'
+    make_bundle "$TMP/other" '.annotations = {"run.bryo.net": "lots"}'
+    run bryo run -b "$TMP/other" "$(new_id)"
+    assert_status 1
+    assert_output 'annotations["run.bryo.net"]: expected none, host or slirp, found "lots"'
+}
+
+@test "without /dev/net/tun the error says what opens it" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+mount -t tmpfs none /dev/net
+bryo sandbox --net slirp "$tree" -- true
+echo "status $?"
+touch /dev/net/tun
+mount --bind /dev/null /dev/net/tun
+bryo sandbox --net slirp "$tree" -- true
+echo "status $?"
+bryo list -q
+END
+    assert_equal "$output" $'status 125\nstatus 125'
+    assert_output 'network: open "/dev/net/tun": no such file or directory (ENOENT)'
+    assert_output "hint: sudo modprobe tun"
+}
+
+@test "without any option nothing of it is started" {
+    network_tree
+    mkdir "$TMP/helpers"
+    printf '#!/bin/sh\ntouch %s/started\n' "$TMP" >"$TMP/helpers/bryo-net"
+    chmod +x "$TMP/helpers/bryo-net"
+    BRYO_HELPER_DIR=$TMP/helpers run bryo sandbox "$TMP/tree" -- ls /sys/class/net
+    assert_status 0
+    assert_output lo
+    [ ! -e "$TMP/started" ]
+    BRYO_HELPER_DIR=$TMP/helpers run bryo sandbox --net slirp "$TMP/tree" -- true
+    assert_status 125
+    assert_output "network: bryo-net ended without saying why: exit status 0"
+    [ -e "$TMP/started" ]
+}
