@@ -215,6 +215,9 @@ static int plan(struct sandbox *s, struct error *err)
     r = sandbox_config_begin(&config, &s->config, &s->added_caps, err);
     if (r < 0)
         return r;
+    r = sandbox_limits_apply(&o->limits, s->config, err);
+    if (r < 0)
+        return r;
     s->first_mount = cJSON_GetArraySize(sandbox_config_mounts(s->config));
     return sandbox_mounts(sandbox_config_mounts(s->config), o->tmpfs, o->bind, err);
 }
@@ -304,6 +307,12 @@ static void name_option(const struct sandbox *s, struct error *err)
     const struct sandbox_options *o = s->opt;
     const char *text = error_text(err);
     size_t n_tmpfs = strv_len(o->tmpfs), n_binds = strv_len(o->bind);
+    static const char file[] = "config.json: "; /* which nobody has seen */
+    if (str_starts(text, file))
+        text += strlen(file);
+    const char *value, *limit = sandbox_limits_option(&o->limits, text, &value);
+    if (limit)
+        error_prefix(err, "--%s \"%s\"", limit, value);
     if (!str_starts(text, "mounts[")) {
         if (o->user && str_starts(text, "process.user."))
             error_prefix(err, "--user \"%s\"", o->user);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "container/runtime.h"
 #include "image/client.h"
+#include "sandbox/limits.h"
 
 /* What `bryo sandbox` was told; the command line fills it by its table. Strings are borrowed, vectors too. */
 struct sandbox_options {
@@ -35,6 +36,7 @@ struct sandbox_options {
     bool tty;          /* a terminal of its own, even where the caller has none */
     uint64_t max_size; /* bytes the image may unpack to; 0: IMAGE_MAX_BYTES_DEFAULT */
     bool no_new_privs;
+    struct sandbox_limits limits;
 };
 
 /* Exit codes for what is not the command's own, as docker and podman use them. */

@@ -475,3 +475,41 @@ END
     assert_status 125
     assert_output 'unknown option "--no-such-option"'
 }
+
+@test "limits: what is wrong with one is told before anything is made" {
+    tree
+    local option value text
+    while IFS='|' read -r option value text; do
+        sandbox "--$option=$value" "$TMP/tree" -- true
+        assert_status 125
+        assert_output "$text"
+        [ -z "$(ls -A "$BRYO_ROOT" 2>/dev/null)" ]
+    done <<'END'
+memory|much|sandbox: --memory: expected a size such as 512m, found "much"
+memory|0|sandbox: --memory: expected a size such as 512m, found "0"
+memory-swap|-2|sandbox: --memory-swap: expected a size such as 1g, or -1, found "-2"
+memory-swap|1g|--memory-swap "1g": expected --memory beside it, since it counts memory and swap together
+cpus|0|sandbox: --cpus: expected a number of CPUs from 0.01 on, such as 1.5, found "0"
+cpus|1.2345|sandbox: --cpus: expected a number of CPUs from 0.01 on, such as 1.5, found "1.2345"
+cpus|1.|sandbox: --cpus: expected
+cpus|.5|sandbox: --cpus: expected
+cpus|-1|sandbox: --cpus: expected
+pids|0|sandbox: --pids: expected a number above 0, found "0"
+io-weight|9|sandbox: --io-weight: expected 10 to 1000, found "9"
+cpuset|0-a|--cpuset "0-a": config.json: linux.resources.cpu.cpus: expected a list of numbers
+END
+    sandbox --memory 512m --memory-swap 256m "$TMP/tree" -- true
+    assert_status 125
+    assert_output '--memory-swap "256m": expected at least --memory, "512m", since it counts memory and swap together'
+}
+
+@test "limits where there is no cgroup: an error that names the option, or a warning" {
+    tree
+    run --separate-stderr "$BRYO" --root "$BRYO_ROOT" --cgroup-manager disabled sandbox --pids 20 "$TMP/tree" -- true
+    assert_status 125
+    assert_output '--pids "20": linux.resources.pids.limit: the cgroup manager "disabled" sets no limits'
+    run --separate-stderr "$BRYO" --root "$BRYO_ROOT" --cgroup-manager disabled --limits try sandbox --pids 20 -m 512m "$TMP/tree" -- echo ran
+    assert_status 0
+    assert_output "bryo: warning: without the limits linux.resources.memory.limit, linux.resources.pids.limit"
+    assert_output ran
+}

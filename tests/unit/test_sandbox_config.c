@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "oci/config.h"
 #include "sandbox/config.h"
+#include "sandbox/limits.h"
 #include "sandbox/mounts.h"
 #include "sandbox/seccomp.h"
 
@@ -163,6 +164,46 @@ static void seccomp_round_trip(void **state)
     assert_string_equal(out, text);
 }
 
+static void limits(void **state)
+{
+    static const struct {
+        struct sandbox_limits given;
+        const char *resources;
+    } table[] = {
+        {{.memory = "512m"}, "{\"memory\":{\"limit\":536870912}}"},
+        {{.memory = "1g", .memory_swap = "2G"}, "{\"memory\":{\"limit\":1073741824,\"swap\":2147483648}}"},
+        {{.memory = "1k", .memory_swap = "-1"}, "{\"memory\":{\"limit\":1024,\"swap\":-1}}"},
+        {{.cpus = "1.5", .cpuset = "0-1"}, "{\"cpu\":{\"quota\":150000,\"period\":100000,\"cpus\":\"0-1\"}}"},
+        {{.cpus = "0.01"}, "{\"cpu\":{\"quota\":1000,\"period\":100000}}"},
+        {{.cpus = "2.125"}, "{\"cpu\":{\"quota\":212500,\"period\":100000}}"},
+        {{.cpus = "16"}, "{\"cpu\":{\"quota\":1600000,\"period\":100000}}"},
+        {{.pids = "100", .io_weight = "500"}, "{\"pids\":{\"limit\":100},\"blockIO\":{\"weight\":500}}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        _cleanup_error_ struct error err = ERROR_INIT;
+        _cleanup_cjson_ cJSON *config = cJSON_CreateObject();
+        cJSON *linux_ = cJSON_AddObjectToObject(config, "linux");
+        const char *value;
+        assert_int_equal(sandbox_limits_apply(&table[i].given, config, &err), 0);
+        _cleanup_free_ char *text = json_print(cJSON_GetObjectItem(linux_, "resources"), false);
+        text[strlen(text) - 1] = '\0';
+        assert_string_equal(text, table[i].resources);
+        assert_null(sandbox_limits_option(&table[i].given, "linux.resources.network.classID: no", &value));
+    }
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_cjson_ cJSON *config = cJSON_CreateObject();
+    const struct sandbox_limits none = {0}, some = {.memory = "1k", .cpus = "1"};
+    const char *value = NULL;
+    cJSON_AddObjectToObject(config, "linux");
+    assert_int_equal(sandbox_limits_apply(&none, config, &err), 0);
+    assert_null(cJSON_GetObjectItem(cJSON_GetObjectItem(config, "linux"), "resources"));
+    assert_string_equal(sandbox_limits_option(&some, "linux.resources.cpu.quota: no", &value), "cpus");
+    assert_string_equal(value, "1");
+    assert_null(sandbox_limits_option(&some, "linux.resources.memory.swap: no", &value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +211,7 @@ int main(void)
         cmocka_unit_test(the_hosts_network),
         cmocka_unit_test(capability_sets),
         cmocka_unit_test(seccomp_round_trip),
+        cmocka_unit_test(limits),
     };
     return cmocka_run_group_tests_name("sandbox_config", tests, NULL, NULL);
 }
