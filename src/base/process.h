@@ -36,6 +36,7 @@ struct spawn {
     int timeout_ms; /* killed with SIGKILL after that, with its whole process group; 0: no limit */
     bool brief; /* it ends by itself in a moment: starts with all signals blocked and ignored ones ignored,
                  * which saves a system call for each signal there is */
+    bool die_with_us; /* killed when the calling process ends; what it leaves in the background is not */
     /* out */
     pid_t pid;        /* while it runs */
     int out_fd;       /* our end of the caught output */

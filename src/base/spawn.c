@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ struct child {
     char *const *env;
     const char *search;          /* PATH; NULL: the name has a slash */
     int from[3 + SPAWN_FDS_MAX]; /* where 0, 1, 2 … come from */
+    pid_t parent;                /* us; 0: may outlive us */
     int failed;                  /* errno of what stopped the child */
     const char *doing;           /* the step that failed; NULL: execve */
 };
@@ -131,6 +133,10 @@ IN_CHILD static int child_main(void *arg)
 
     for (int sig = 1; sig < _NSIG && !c->spawn->brief; sig++)
         (void)sys_signal_default(sig); /* fails for KILL and STOP: they need nothing */
+    if (c->parent && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        stop(c, "set the signal of the parent's death");
+    if (c->parent && getppid() != c->parent) /* it was killed before that */
+        _exit(EXIT_NOEXEC);
     if (c->spawn->timeout_ms > 0 && setpgid(0, 0) < 0)
         stop(c, "setpgid");
     if (c->spawn->cwd_fd >= 0 && fchdir(c->spawn->cwd_fd) < 0)
@@ -203,7 +209,7 @@ static int open_input(struct spawn *s, int *child_end)
 int spawn_start(struct spawn *s, struct error *err)
 {
     _cleanup_close_ int in = -EBADF, out = -EBADF;
-    struct child c = {.spawn = s, .env = s->env ? s->env : environ};
+    struct child c = {.spawn = s, .env = s->env ? s->env : environ, .parent = s->die_with_us ? getpid() : 0};
     int fds[2];
 
     if (s->n_fds > SPAWN_FDS_MAX)

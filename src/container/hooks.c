@@ -92,6 +92,7 @@ static int run_hook(const struct oci_hook *hook, const char *name, size_t index,
     s.env = hook->env ? hook->env : no_env;
     s.input = input;
     s.input_len = strlen(input);
+    s.die_with_us = true; /* its time limit is ours to keep */
     s.stdout_fd = files->out;
     s.stderr_fd = files->err;
     if (hook->timeout.set)

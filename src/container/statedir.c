@@ -247,7 +247,7 @@ int statedir_open(struct statedir *dir, const struct runtime *rt, const char *id
 /* Does somebody else hold the write lock of @name? */
 static int probe(const struct statedir *dir, const char *name)
 {
-    _cleanup_close_ int fd = openat(dir->fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_close_ int fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
     if (fd < 0)
@@ -378,42 +378,41 @@ int statedir_find_cgroup(const struct statedir *dir, struct cgroup_note *note, s
 }
 
 /* All names but that of the lock. */
-static int remove_all_but_lock(const struct statedir *dir, struct error *err)
+static int remove_all_but_lock(DIR *list, struct error *err)
 {
-    int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
-
-    if (!list) {
-        int code = errno;
-        fd_close(&fd);
-        return error_sys(err, code, "read the state directory");
-    }
+    rewinddir(list);
     for (;;) {
         errno = 0;
         const struct dirent *e = readdir(list);
         if (!e)
             return errno ? error_sys(err, errno, "read the state directory") : 0;
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            strcmp(e->d_name, STATEDIR_LOCK) == 0 || unlinkat(dir->fd, e->d_name, 0) == 0)
+            strcmp(e->d_name, STATEDIR_LOCK) == 0 || unlinkat(dirfd(list), e->d_name, 0) == 0)
             continue;
-        int r = remove_tree_at(dir->fd, e->d_name, err);
+        int r = remove_tree_at(dirfd(list), e->d_name, err);
         if (r < 0)
             return r;
     }
 }
 
 /* The state goes first, for it must not outlive what it tells of, and the lock last: a directory that has one
- * is ours, so whatever a kill or an error leaves can be deleted again. */
-static int remove_directory(const struct statedir *dir, const char *id, struct error *err)
+ * is ours, so whatever a kill or an error leaves can be deleted again. It takes no new descriptor: that there
+ * was none may be why the container has to go. */
+static int remove_directory(struct statedir *dir, const char *id, struct error *err)
 {
+    _cleanup_closedir_ DIR *list = NULL;
     int r;
 
     if (unlinkat(dir->fd, STATEDIR_STATE, 0) < 0 && errno != ENOENT)
         return error_sys(err, errno, "remove \"%s\"", STATEDIR_STATE);
-    r = remove_all_but_lock(dir, err);
+    list = fdopendir(dir->fd);
+    if (!list)
+        return error_sys(err, errno, "read the state directory");
+    dir->fd = -EBADF;
+    r = remove_all_but_lock(list, err);
     if (r < 0)
         return r;
-    if (unlinkat(dir->fd, STATEDIR_LOCK, 0) < 0 && errno != ENOENT)
+    if (unlinkat(dirfd(list), STATEDIR_LOCK, 0) < 0 && errno != ENOENT)
         return error_sys(err, errno, "remove \"%s\"", STATEDIR_LOCK);
     if (unlinkat(dir->root_fd, id, AT_REMOVEDIR) == 0)
         return 0;

@@ -90,7 +90,8 @@ int statedir_find_cgroup(const struct statedir *dir, struct cgroup_note *note, s
 void cgroup_note_free(struct cgroup_note *note);
 #define _cleanup_cgroup_note_ __attribute__((cleanup(cgroup_note_free)))
 
-/* Removes ROOT/ID. What a failure or a kill leaves is still a container's directory, to be removed again. */
+/* Removes ROOT/ID and closes dir->fd. What a failure or a kill leaves is still a container's directory, to be
+ * removed again. */
 int statedir_remove(struct statedir *dir, const char *id, struct error *err);
 
 void statedir_close(struct statedir *dir);

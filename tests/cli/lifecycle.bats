@@ -311,10 +311,10 @@ is_status() {
 }
 
 @test "a runtime that is killed while it creates leaves no process, and delete --force removes the rest" {
-    edit_config "$B" ".hooks.createRuntime = [{\"path\": \"/bin/sh\", \"args\": [\"sh\", \"-c\", \"echo >'$TMP/hook'; exec sleep 1000\"], \"env\": [\"PATH=/usr/bin:/bin\"]}]"
+    edit_config "$B" ".hooks.createRuntime = [{\"path\": \"/bin/sh\", \"args\": [\"sh\", \"-c\", \"echo \$\$ >'$TMP/hook'; exec sleep 1000\"], \"env\": [\"PATH=/usr/bin:/bin\"]}]"
     "$BRYO" --root "$BRYO_ROOT" create -b "$B" "$ID" &
     local pid=$! init
-    wait_for 5 test -e "$TMP/hook"
+    wait_for 5 test -s "$TMP/hook"
     init=$(bryo state "$ID" | jq .pid)
     assert_equal "$(status_of "$ID")" creating
     kill -KILL $pid
@@ -324,7 +324,7 @@ is_status() {
     run bryo delete --force "$ID"
     assert_status 0
     [ ! -e "$BRYO_ROOT/$ID" ]
-    pkill -KILL -f 'sleep 1000' -u "$(id -u)" || true
+    wait_for 5 sh -c "! kill -0 $(cat "$TMP/hook") 2>/dev/null" # the hook, which nobody would end any more
 }
 
 @test "--preserve-fds hands on just the descriptors asked for" {
