@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cgroup/internal.h"
+#include "cgroup/v2_internal.h"
 
 /* One row for each that can make cgroups here, in the order in which `auto` tries them. Two that have one
  * name are told apart by what is mounted. */
@@ -21,6 +22,7 @@ static const struct {
     bool on_demand; /* `auto` asks it only for a container that asks for what only a cgroup gives */
 } managers[] = {
     {&cgroup_v2, UNIFIED, false},
+    {&cgroup_systemd, UNIFIED, true},
 };
 
 /* Names that stand for no row of theirs. */
@@ -130,10 +132,13 @@ static int ask_all(struct cgroup *cg, const struct cgroup_request *req, struct e
             error_move(err, &one);
             return r;
         }
-        if (!why->text)
+        if (!why->text) {
             error_move(why, &one);
-        else
-            error_set(why, why->code, "%s; %s: %s", why->text, managers[i].manager->name, error_text(&one));
+            continue;
+        }
+        error_set(why, why->code, "%s; %s: %s", why->text, managers[i].manager->name, error_text(&one));
+        if (one.hint)
+            error_hint(why, "%s", one.hint);
     }
     return 0;
 }
@@ -153,11 +158,58 @@ static int plan_any(struct cgroup *cg, const struct cgroup_request *req, struct 
     return r < 0 ? r : r > 0 ? 0 : plan_none(cg, req, false, more.text ? &more : &why, err);
 }
 
-int cgroup_plan(struct cgroup *cg, const char *manager, const struct cgroup_request *req, struct error *err)
+/* The value without the newlines that engines leave at its end; NULL: it is empty or not there. */
+static char *annotation(const struct cgroup_request *req, const char *key)
+{
+    for (size_t i = 0; req->annotations && i < req->annotations->count; i++) {
+        const char *value = req->annotations->items[i].value;
+        size_t len = strlen(value);
+        while (len && value[len - 1] == '\n')
+            len--;
+        if (len && strcmp(req->annotations->items[i].key, key) == 0)
+            return strndup(value, len);
+    }
+    return NULL;
+}
+
+static bool can_divide(const struct cgroup *cg)
+{
+    return cgroup_exists(cg) && cg->manager->delegate;
+}
+
+static int check_annotations(const struct cgroup *cg, const struct cgroup_request *req, struct error *err)
+{
+    _cleanup_free_ char *sub = annotation(req, CGROUP_SUBGROUP), *delegate = annotation(req, CGROUP_DELEGATE);
+
+    if (sub && !manager_of(cg)->subgroups)
+        log_warn(req->log,
+                 "annotations[\"" CGROUP_SUBGROUP "\"] has no effect with the cgroup manager \"%s\"",
+                 cgroup_manager_name(cg));
+    if (delegate && can_divide(cg))
+        return v2_check_path(delegate, "annotations[\"" CGROUP_DELEGATE "\"]", err);
+    if (delegate)
+        log_warn(req->log,
+                 "annotations[\"" CGROUP_DELEGATE "\"] has no effect with the cgroup manager \"%s\"",
+                 cgroup_manager_name(cg));
+    return 0;
+}
+
+int cgroup_divide(const struct cgroup *cg, const struct cgroup_request *req, struct cgroup *below,
+                  struct error *err)
+{
+    _cleanup_free_ char *sub = annotation(req, CGROUP_DELEGATE);
+
+    *below = (struct cgroup){.manager = cg->manager};
+    if (!sub || !can_divide(cg))
+        return 0;
+    below->path = str_printf("%s/%s", cg->path, sub + strspn(sub, "/"));
+    return below->path ? cgroup_enter(cg, sub, 0, req->pid, err) : error_oom(err);
+}
+
+static int plan(struct cgroup *cg, const char *manager, const struct cgroup_request *req, struct error *err)
 {
     _cleanup_error_ struct error why = ERROR_INIT;
 
-    *cg = (struct cgroup){0};
     if (!manager || strcmp(manager, "auto") == 0)
         return plan_any(cg, req, err);
     cg->manager = by_name(manager, req->unified);
@@ -166,6 +218,17 @@ int cgroup_plan(struct cgroup *cg, const char *manager, const struct cgroup_requ
     if (cg->manager == &cgroup_none)
         return plan_none(cg, req, true, &why, err);
     int r = cg->manager->plan(cg, req, err);
+    if (r < 0)
+        cgroup_free(cg);
+    return r;
+}
+
+int cgroup_plan(struct cgroup *cg, const char *manager, const struct cgroup_request *req, struct error *err)
+{
+    *cg = (struct cgroup){0};
+    int r = plan(cg, manager, req, err);
+    if (r == 0)
+        r = check_annotations(cg, req, err);
     if (r < 0)
         cgroup_free(cg);
     return r;
@@ -184,6 +247,22 @@ int cgroup_attach(struct cgroup *cg, const struct cgroup_request *req, struct er
 int cgroup_delegate(const struct cgroup *cg, uid_t uid, gid_t gid, struct error *err)
 {
     return cgroup_exists(cg) && cg->manager->delegate ? cg->manager->delegate(cg, uid, gid, err) : 0;
+}
+
+bool cgroup_is_slow(const struct cgroup *cg)
+{
+    return cgroup_exists(cg) && cg->manager->await;
+}
+
+int cgroup_await(struct cgroup *cg, const struct cgroup_request *req, struct error *err)
+{
+    return cg->pending ? cg->manager->await(cg, req, err) : 0;
+}
+
+void cgroup_abandon(struct cgroup *cg)
+{
+    if (cg->pending)
+        cg->manager->abandon(cg);
 }
 
 static bool is_unified(void)
@@ -208,6 +287,7 @@ int cgroup_open(struct cgroup *cg, const char *manager, const char *path, struct
 
 void cgroup_free(struct cgroup *cg)
 {
+    cgroup_abandon(cg);
     free(cg->path);
     *cg = (struct cgroup){0};
 }

@@ -32,12 +32,18 @@ struct cgroup {
     const struct cgroup_manager *manager; /* NULL: the same as "disabled" */
     char *path;     /* as its manager names it, also after a restart of everything else; NULL: none. Owned */
     unsigned which; /* between plan and make: the controllers whose limits are set (internal.h) */
+    void *pending;  /* the manager's, between attach and await */
     bool below_own; /* between plan and make: it lies right below the caller's own */
 };
 
 /* What becomes of limits that can't be set: an error, a warning each, or none is wanted. Device rules are no
  * limits. */
 enum cgroup_limits { LIMITS_REQUIRE, LIMITS_TRY, LIMITS_OFF };
+
+/* Annotations that are carried out here: a cgroup below that of the unit (systemd.h), and one below the
+ * container's, for its processes, that belongs to the container. */
+#define CGROUP_SUBGROUP "run.oci.systemd.subgroup"
+#define CGROUP_DELEGATE "run.oci.delegate-cgroup"
 
 /* What a container asks for; all of it is borrowed. */
 struct cgroup_request {
@@ -57,10 +63,13 @@ struct cgroup_request {
  * cgroup of another manager. What a caller may rely on is documented at the functions below. */
 struct cgroup_manager {
     const char *name; /* as in --cgroup-manager, state.json and messages */
+    bool subgroups;   /* CGROUP_SUBGROUP has a meaning */
     int (*plan)(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
     int (*make)(struct cgroup *cg, const struct cgroup_request *req, int *clone_fd, struct error *err);
     int (*attach)(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
     int (*delegate)(const struct cgroup *cg, uid_t uid, gid_t gid, struct error *err);
+    int (*await)(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
+    void (*abandon)(struct cgroup *cg);
     int (*clone_fd)(const struct cgroup *cg, const char *sub, pid_t init, struct error *err);
     int (*enter)(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid, struct error *err);
     int (*update)(const struct cgroup *cg, const struct oci_resources *resources, struct error *err);
@@ -90,6 +99,17 @@ int cgroup_plan(struct cgroup *cg, const char *manager, const struct cgroup_requ
 int cgroup_make(struct cgroup *cg, const struct cgroup_request *req, int *clone_fd, struct error *err);
 /* The third, with the container's init in req->pid; not for one that was cloned into it. */
 int cgroup_attach(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
+/* Where a manager takes its time, the third is only begun by cgroup_attach, and done when cgroup_await
+ * returns. Until then it is not known whether what has the name is ours, and where it is. */
+bool cgroup_is_slow(const struct cgroup *cg);
+int cgroup_await(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
+/* Undoes what was begun, when req->pid has ended; nothing is left then, and cg->path is NULL. Where nothing
+ * is under way there is nothing to do. */
+void cgroup_abandon(struct cgroup *cg);
+/* Carries out CGROUP_DELEGATE for req->pid, which is in its cgroup namespace: *below is the cgroup that it is
+ * in then, without a path if there was nothing to do. The caller frees with cgroup_free. */
+int cgroup_divide(const struct cgroup *cg, const struct cgroup_request *req, struct cgroup *below,
+                  struct error *err);
 
 /* For a container that is to manage its own cgroup: makes the directory, and the files that
  * /sys/kernel/cgroup/delegate names, those of @uid and @gid. Nothing with a manager that can't. -EPERM, with
@@ -142,4 +162,4 @@ int cgroup_processes(const struct cgroup *cg, int (*each)(void *data, pid_t pid)
 /* A signal to every process: with SIGKILL none is left out that forks meanwhile. */
 int cgroup_kill(const struct cgroup *cg, int sig, struct error *err);
 
-extern const struct cgroup_manager cgroup_none, cgroup_v2;
+extern const struct cgroup_manager cgroup_none, cgroup_v2, cgroup_systemd;

@@ -48,6 +48,10 @@ unsigned v2_can_enable(const struct v2_place *place, unsigned wanted, struct err
  * caller, if it is the only process in a cgroup on the way, to V2_CALLER below it. */
 int v2_enable(const struct v2_place *place, unsigned wanted, struct error *err);
 #define V2_CALLER "bryo-caller"
+/* What gives a user the controllers. */
+#define V2_DELEGATE_HINT                                                           \
+    "put the lines \"[Service]\" and \"Delegate=cpu cpuset io memory pids\" into " \
+    "/etc/systemd/system/user@.service.d/delegate.conf, then: systemctl daemon-reload, and log in anew"
 
 /* v2.c. For the cgroup @path, open as @dirfd: has it the controllers, or can get them? -ENOTSUP or -EBUSY
  * with what is in the way. */

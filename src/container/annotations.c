@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cgroup/cgroup.h"
 
 #define PREFIX         "run.oci."
 #define FAIL_UNKNOWN   PREFIX "seccomp_fail_unknown_syscall"
@@ -17,11 +18,11 @@
 #define PIDFD_RECEIVER PREFIX "pidfd_receiver"
 
 enum kind {
-    SWITCH,    /* "0" or "1" */
-    CONTEXT,   /* one of mount_contexts */
-    PATH,      /* anything but nothing */
-    REFUSED,   /* would change the container, and is not carried out */
-    NO_EFFECT, /* a container without it is still the one that was asked for */
+    SWITCH,  /* "0" or "1" */
+    CONTEXT, /* one of mount_contexts */
+    PATH,    /* anything but nothing */
+    REFUSED, /* would change the container, and is not carried out */
+    CGROUP,  /* the cgroup manager's to check, and to warn of what it cannot do (cgroup/cgroup.h) */
 };
 
 /* Those that crun documents. */
@@ -30,7 +31,7 @@ static const struct known {
     enum kind kind;
     const char *hint; /* REFUSED */
 } known[] = {
-    {PREFIX "delegate-cgroup", NO_EFFECT, NULL},
+    {CGROUP_DELEGATE, CGROUP, NULL},
     {HANDLER, REFUSED,
      "bryo runs programs of this machine; virtual machines and WebAssembly need another runtime"},
     {HOOKS_ERR, PATH, NULL},
@@ -44,7 +45,7 @@ static const struct known {
     {PREFIX "seccomp_bpf_data", REFUSED, "write the rules in linux.seccomp"},
     {FAIL_UNKNOWN, SWITCH, NULL},
     {PREFIX "systemd.force_cgroup_v1", REFUSED, "mount a cgroup of type v1 with an entry of mounts"},
-    {PREFIX "systemd.subgroup", NO_EFFECT, NULL},
+    {CGROUP_SUBGROUP, CGROUP, NULL},
     {PREFIX "timens_offset", REFUSED, "the specification has linux.timeOffsets for it"},
 };
 
@@ -138,7 +139,7 @@ static int wrong(const char *name, const char *expected, const char *value, stru
                      shown ? shown : "?");
 }
 
-static int check_one(const struct known *k, const char *value, const struct log *log, struct error *err)
+static int check_one(const struct known *k, const char *value, struct error *err)
 {
     _cleanup_free_ char *shown = NULL;
     bool good = false;
@@ -154,16 +155,14 @@ static int check_one(const struct known *k, const char *value, const struct log 
                     : wrong(k->name, "one of \"context\", \"fscontext\", \"defcontext\", \"rootcontext\"",
                             value, err);
     case PATH:
-        return 0;
+    case CGROUP:
+        break;
     case REFUSED:
         shown = str_quote(value, 80);
         error_set(err, ENOTSUP, "annotations[\"%s\"]: \"%s\" is not supported", k->name, shown ? shown : "?");
         error_hint(err, "%s", k->hint);
         return -ENOTSUP;
-    case NO_EFFECT:
-        break;
     }
-    log_warn(log, "annotations[\"%s\"] has no effect in this version", k->name);
     return 0;
 }
 
@@ -182,7 +181,7 @@ int annotations_check(const struct oci_map *annotations, const struct log *log, 
             log_warn(log, "annotations[\"%s\"] is unknown and has no effect", shown ? shown : "?");
             continue;
         }
-        int r = check_one(found, a->value, log, err);
+        int r = check_one(found, a->value, err);
         if (r < 0)
             return r;
     }

@@ -1,6 +1,7 @@
 #include "container/cgroup_setup.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,13 @@ static int keep(struct container *c, struct error *err)
     return s->cgroup_manager && (s->cgroup_path || !c->cgroup.path) ? 0 : error_oom(err);
 }
 
+/* Nothing of ours is there: what has the name is another's, and not to be removed. */
+static void forget(struct container *c)
+{
+    free(c->state->cgroup_path);
+    c->state->cgroup_path = NULL;
+}
+
 int cgroup_setup_make(struct container *c, struct error *err)
 {
     const struct cgroup_request req = request(c);
@@ -76,12 +84,17 @@ int cgroup_setup_make(struct container *c, struct error *err)
 
     if (r < 0 || !cgroup_exists(&c->cgroup))
         return r;
+    /* Only when it is there it is known to be ours: until then the state does not name it. */
+    c->awaits_cgroup = cgroup_is_slow(&c->cgroup);
+    if (c->awaits_cgroup) {
+        forget(c);
+        return 0;
+    }
     /* Killed from here on, the call leaves a note by which delete finds the cgroup. */
     note = statedir_note_cgroup(&c->dir, cgroup_manager_name(&c->cgroup), c->cgroup.path, err);
     r = note < 0 ? note : cgroup_make(&c->cgroup, &req, &c->cgroup_fd, err);
-    if (r < 0) { /* nothing of ours is there: what has the name is another's, and not to be removed */
-        free(c->state->cgroup_path);
-        c->state->cgroup_path = NULL;
+    if (r < 0) {
+        forget(c);
         return r;
     }
     return statedir_cgroup_made(note, err);
@@ -93,34 +106,40 @@ int cgroup_setup_attach(struct container *c, struct error *err)
     int r = c->in_cgroup ? 0 : cgroup_attach(&c->cgroup, &req, err);
 
     fd_close(&c->cgroup_fd);
-    /* Some managers know the place only now. */
-    return r < 0 || c->in_cgroup ? r : keep(c, err);
+    return r;
+}
+
+static bool has_ended(int pidfd)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+    return poll(&p, 1, 0) > 0;
 }
 
 /* A fork of the runtime: it becomes root of the container's user namespace, and may then give away what
  * belongs to an id that is mapped there. */
-static _Noreturn void delegate_inside(const struct container *c)
+static _Noreturn void delegate_inside(const struct container *c, const struct cgroup *cg)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
 
     if (setns(c->init_pidfd, CLONE_NEWUSER) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
         _exit(1);
-    _exit(cgroup_delegate(&c->cgroup, 0, 0, &err) < 0);
+    _exit(cgroup_delegate(cg, 0, 0, &err) < 0);
 }
 
-int cgroup_setup_delegate(struct container *c, struct error *err)
+static int delegate(const struct container *c, const struct cgroup *cg, struct error *err)
 {
     _cleanup_error_ struct error why = ERROR_INIT;
     uint32_t uid, gid;
     int status = 0;
 
-    if (!c->new_ns[OCI_NS_USER] || !c->new_ns[OCI_NS_CGROUP] || !cgroup_exists(&c->cgroup) ||
+    if (!c->new_ns[OCI_NS_USER] || !c->new_ns[OCI_NS_CGROUP] || !cgroup_exists(cg) ||
         !has_writable_mount(c->config))
         return 0;
     if (idmap_to_host(&c->map.uids, 0, &uid) < 0 || idmap_to_host(&c->map.gids, 0, &gid) < 0 ||
         (uid == geteuid() && gid == getegid()))
         return 0;
-    int r = cgroup_delegate(&c->cgroup, uid, gid, &why);
+    int r = cgroup_delegate(cg, uid, gid, &why);
     if (r != -EPERM) {
         error_move(err, &why);
         return r;
@@ -129,7 +148,7 @@ int cgroup_setup_delegate(struct container *c, struct error *err)
     if (pid < 0)
         return error_sys(err, errno, "fork");
     if (pid == 0)
-        delegate_inside(c);
+        delegate_inside(c, cg);
     r = process_wait(pid, &status);
     if (r < 0)
         return error_sys(err, -r, "wait for a child");
@@ -140,4 +159,47 @@ int cgroup_setup_delegate(struct container *c, struct error *err)
             "the cgroup is not given to the container's root: its user namespace does not map the caller, "
             "who owns the cgroup");
     return 0;
+}
+
+int cgroup_setup_delegate(struct container *c, struct error *err)
+{
+    return c->awaits_cgroup ? 0 : delegate(c, &c->cgroup, err);
+}
+
+int cgroup_setup_await(struct container *c, struct error *err)
+{
+    const struct cgroup_request req = request(c);
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r;
+
+    if (!c->awaits_cgroup)
+        return 0;
+    r = cgroup_await(&c->cgroup, &req, err);
+    /* Nobody can put a process into a cgroup that has ended; why it has is the better error. */
+    if (r < 0 && has_ended(c->init_pidfd) && channel_expect(&c->channel, STEP_READY, NULL, &why) < 0)
+        error_move(err, &why);
+    if (r == 0)
+        r = keep(c, err);
+    if (r == 0)
+        r = statedir_write(&c->dir, c->state, err);
+    if (r == 0)
+        r = delegate(c, &c->cgroup, err);
+    return r < 0 ? r : channel_send(&c->channel, STEP_IN_CGROUP, 0, NULL, -1, err);
+}
+
+int cgroup_setup_divide(struct container *c, struct error *err)
+{
+    const struct cgroup_request req = request(c);
+    _cleanup_cgroup_ struct cgroup below = {0};
+    int r = cgroup_divide(&c->cgroup, &req, &below, err);
+
+    return r < 0 ? r : delegate(c, &below, err);
+}
+
+void cgroup_setup_abandon(struct container *c)
+{
+    if (!c->cgroup.pending)
+        return;
+    cgroup_abandon(&c->cgroup);
+    forget(c);
 }

@@ -26,11 +26,17 @@ struct packet {
 };
 
 static const char *const step_names[] = {
-    [STEP_ERROR] = "ERROR",           [STEP_WARNING] = "WARNING",
-    [STEP_INIT_PID] = "INIT_PID",     [STEP_ID_MAP_WRITTEN] = "ID_MAP_WRITTEN",
-    [STEP_CONSOLE] = "CONSOLE",       [STEP_ENVIRONMENT_READY] = "ENVIRONMENT_READY",
-    [STEP_HOOKS_DONE] = "HOOKS_DONE", [STEP_READY] = "READY",
-    [STEP_DETACH] = "DETACH",         [STEP_START] = "START",
+    [STEP_ERROR] = "ERROR",
+    [STEP_WARNING] = "WARNING",
+    [STEP_INIT_PID] = "INIT_PID",
+    [STEP_ID_MAP_WRITTEN] = "ID_MAP_WRITTEN",
+    [STEP_IN_CGROUP] = "IN_CGROUP",
+    [STEP_CONSOLE] = "CONSOLE",
+    [STEP_ENVIRONMENT_READY] = "ENVIRONMENT_READY",
+    [STEP_HOOKS_DONE] = "HOOKS_DONE",
+    [STEP_READY] = "READY",
+    [STEP_DETACH] = "DETACH",
+    [STEP_START] = "START",
 };
 _Static_assert(ARRAY_SIZE(step_names) == STEP_START + 1, "every step has a name");
 

@@ -26,6 +26,7 @@ enum channel_step {
     STEP_WARNING,           /* I: one line for the user */
     STEP_INIT_PID,          /* S: pid of init, cloned as our child (number is `value`) */
     STEP_ID_MAP_WRITTEN,    /* R: go on, you are uid 0 of your user namespace now */
+    STEP_IN_CGROUP,         /* R: you are in your cgroup (only from a manager that takes its time) */
     STEP_CONSOLE,           /* I: the pty master (one descriptor); text: its name */
     STEP_ENVIRONMENT_READY, /* I: mounts are made, the host is still in sight: time for the runtime's hooks */
     STEP_HOOKS_DONE,        /* R: prestart and createRuntime hooks are through */

@@ -32,10 +32,8 @@
 #include "container/hooks.h"
 #include "container/internal.h"
 #include "container/network.h"
-#include "container/notify.h"
 #include "container/pid_file.h"
 #include "container/rdt.h"
-#include "container/state_mount.h"
 #include "net/devices.h"
 
 /* What state.json keeps; the pid comes with the clone. The hooks and annotations are moved over from the
@@ -105,10 +103,10 @@ static int prepare_inheritance(struct container *c, struct error *err)
         for (size_t i = 0; i < c->config->mounts.count; i++)
             c->source_fds[i] = -EBADF;
         r = rootfs_open_sources(c->config, c->source_fds, err);
-        if (r == 0)
-            state_mounts_open(c);
+        if (r < 0)
+            return r;
     }
-    return r;
+    return 0;
 }
 
 /* From here on only init holds them: above all the lock that says it waits. */
@@ -204,8 +202,6 @@ int container_make(struct container *c, int *master, struct error *err)
     if (r == 0)
         r = network_add_files(c, err);
     if (r == 0)
-        r = notify_make(c, err);
-    if (r == 0)
         r = prepare_inheritance(c, err);
     if (r < 0)
         return r;
@@ -227,6 +223,8 @@ int container_make(struct container *c, int *master, struct error *err)
         r = channel_send(&c->channel, STEP_ID_MAP_WRITTEN, 0, NULL, -1, err);
     if (r == 0) /* while init makes the mounts */
         r = filter_compile(c, err);
+    if (r == 0)
+        r = cgroup_setup_await(c, err);
     if (r == 0 && c->state->terminal)
         r = take_console(c, master, err);
     if (r < 0)
@@ -235,6 +233,8 @@ int container_make(struct container *c, int *master, struct error *err)
     r = run_runtime_hooks(c, err);
     if (r == 0)
         r = channel_expect(&c->channel, STEP_READY, NULL, err);
+    if (r == 0)
+        r = cgroup_setup_divide(c, err);
     if (r == 0)
         r = network_wait(c, err);
     if (r == 0 && c->pidfd_socket)
@@ -257,6 +257,7 @@ void container_unmake(struct container *c)
         c->init_pid = 0;
     }
     net_helper_stop(&c->net_helper);
+    cgroup_setup_abandon(c);
     if (c->state && container_destroy_cgroup(c->state, &ignored) < 0)
         log_warn_error(c->rt->log, &ignored);
     if (c->state && rdt_unmake(c, &ignored) < 0)

@@ -29,7 +29,6 @@
 #include "base/syscalls.h"
 #include "container/filter.h"
 #include "container/hooks.h"
-#include "container/inherited.h"
 #include "container/init_setup.h"
 #include "container/internal.h"
 #include "container/seccomp_agent.h"
@@ -45,6 +44,7 @@ struct init {
     char *program;  /* found in PATH */
     bool entered;   /* "/" is the container's root */
     pid_t host_pid; /* ours, as the runtime sees it; only with a seccomp agent */
+    bool in_cgroup; /* for good, and in a cgroup namespace that is rooted there */
 };
 
 static void warn_through_channel(void *data, const char *text)
@@ -113,16 +113,32 @@ static int wait_for_id_map(struct init *in, struct error *err)
     return r < 0 ? r : become_root(in, err);
 }
 
-/* What must come behind the mapping: the cgroup namespace is rooted where the runtime put us by now, the
- * clocks and the keyring belong to the new user. */
+/* The cgroup namespace is rooted where the runtime has put us. A manager that takes its time is waited for at
+ * the last moment, which is that of the first mount that shows cgroups. */
+static int enter_cgroup(void *data, struct error *err)
+{
+    struct init *in = data;
+    int r = 0;
+
+    if (in->in_cgroup)
+        return 0;
+    in->in_cgroup = true;
+    if (in->c->awaits_cgroup)
+        r = channel_expect(&in->channel, STEP_IN_CGROUP, NULL, err);
+    if (r == 0 && in->c->new_ns[OCI_NS_CGROUP] && unshare(CLONE_NEWCGROUP) < 0)
+        r = error_sys(err, errno, "create the cgroup namespace");
+    return r;
+}
+
+/* What must come behind the mapping: clocks and keyring belong to the new user. */
 static int make_late_namespaces(struct init *in, struct error *err)
 {
     struct container *c = in->c;
     bool skipped = false;
-    int r;
+    int r = c->awaits_cgroup ? 0 : enter_cgroup(in, err);
 
-    if (c->new_ns[OCI_NS_CGROUP] && unshare(CLONE_NEWCGROUP) < 0)
-        return error_sys(err, errno, "create the cgroup namespace");
+    if (r < 0)
+        return r;
     if (c->new_ns[OCI_NS_TIME]) {
         r = namespace_new_time(c->config->linux_.time_offsets, err);
         if (r < 0)
@@ -166,6 +182,7 @@ static int prepare_root(struct init *in, struct error *err)
     r->cgroup_unified = c->cgroup_unified;
     r->source_fds = c->source_fds;
     r->warn = (struct rootfs_warn){warn_through_channel, in};
+    r->cgroup = (struct rootfs_cgroup){enter_cgroup, in};
     if (has_own_root(c))
         return rootfs_prepare(r, err);
     if (c->join_ns[OCI_NS_MOUNT] >= 0) {
@@ -178,6 +195,11 @@ static int prepare_root(struct init *in, struct error *err)
                              c->bundle);
     }
     return rootfs_prepare_borrowed(r, err);
+}
+
+static int wait_for_cgroup(struct init *in, struct error *err)
+{
+    return enter_cgroup(in, err);
 }
 
 static int open_terminal(struct init *in, struct error *err)
@@ -276,8 +298,6 @@ static int prepare_process(struct init *in, struct error *err)
         r = setup_cwd(p->cwd, err);
     if (r == 0)
         r = setup_home(&c->env, p->user.uid, err);
-    if (r == 0 && inherited_name_process(&c->env, c->keep_fds) < 0)
-        r = error_oom(err);
     if (r == 0)
         r = security_find_program_for(p->args[0], c->env, p, &in->program, err);
     return r;
@@ -375,9 +395,9 @@ static int exec_program(struct init *in, struct error *err)
 _Noreturn void init_main(struct container *c, int fd)
 {
     static int (*const stages[])(struct init *, struct error *) = {
-        make_namespaces, set_names_and_network, wait_for_id_map, make_late_namespaces,
-        prepare_root,    open_terminal,         learn_own_pid,   run_create_hooks,
-        enter_root,      prepare_process,       wait_for_start,  exec_program,
+        make_namespaces, set_names_and_network, wait_for_id_map, make_late_namespaces, prepare_root,
+        wait_for_cgroup, open_terminal,         learn_own_pid,   run_create_hooks,     enter_root,
+        prepare_process, wait_for_start,        exec_program,
     };
     struct init in = {.c = c, .rootfs = ROOTFS_INIT};
     _cleanup_error_ struct error err = ERROR_INIT;

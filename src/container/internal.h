@@ -44,8 +44,6 @@ struct container {
     bool foreign;              /* shares a user or pid namespace with processes that are not ours to trust */
     bool userns;               /* init will be in a user namespace that is not the initial one */
     bool keep_groups;          /* the caller's supplementary groups stay (annotations.h) */
-    size_t state_mounts;       /* the last so many of config->mounts (state_mount.h) */
-    bool notifies;             /* the program has a NOTIFY_SOCKET of ours (notify.h) */
     bool fail_unknown_syscall; /* in the seccomp profile (annotations.h) */
     const char *mount_context; /* the mount option of linux.mountLabel (annotations.h) */
     bool setgroups_denied;     /* there setgroups(2) is forbidden */
@@ -68,6 +66,7 @@ struct container {
     int listen_fd;          /* start.sock */
     int cgroup_fd;          /* of the cgroup that init is cloned into, -EBADF: none */
     bool in_cgroup;         /* it was */
+    bool awaits_cgroup;     /* init goes on while it is put into its cgroup, and is told when that is done */
     pid_t init_pid;         /* child of the runtime, 0: none yet */
     int init_pidfd;
     struct channel channel; /* the runtime's end */

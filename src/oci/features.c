@@ -142,7 +142,7 @@ static int add_annotations(cJSON *features)
 cJSON *oci_features(const struct features_options *options)
 {
     /* A prefix: an engine that runs configurations of strangers may want to take these out. */
-    static const char *const unsafe_annotations[] = {"run.oci.", NULL};
+    static const char *const unsafe_annotations[] = {"run.oci.", "org.systemd.property.", NULL};
     _cleanup_cjson_ cJSON *features = cJSON_CreateObject();
 
     if (!features || json_add_string(features, "ociVersionMin", OCI_VERSION_MIN) < 0 ||

@@ -254,15 +254,26 @@ static int remount(struct mounting *m, struct error *err)
     return 0;
 }
 
+/* A mount of cgroups shows the own one, and what is copied into memory is counted there. */
+static int enter_cgroup(const struct mounting *m, bool is_cgroup, struct error *err)
+{
+    const struct rootfs_cgroup *cgroup = &m->r->cgroup;
+
+    return cgroup->enter && (is_cgroup || m->plan->tmpcopyup) ? cgroup->enter(cgroup->data, err) : 0;
+}
+
 static int mount_new(struct mounting *m, struct error *err)
 {
+    const char *type = m->plan->mount->type;
+    const bool is_cgroup = strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0;
     bool attached = false;
     int r = open_destination(m, true, err);
 
+    if (r == 0)
+        r = enter_cgroup(m, is_cgroup, err);
     if (r < 0)
         return r;
-    const char *type = m->plan->mount->type;
-    if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0)
+    if (is_cgroup)
         r = mount_cgroup(m, &attached, err);
     else
         r = mount_filesystem(m, err);

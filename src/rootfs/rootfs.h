@@ -27,6 +27,13 @@ struct rootfs_warn {
     void *data;
 };
 
+/* Puts the caller into the cgroup (and cgroup namespace) that the container will have, if it is not there
+ * yet: called before anything that depends on it. */
+struct rootfs_cgroup {
+    int (*enter)(void *data, struct error *err); /* NULL: it is there already */
+    void *data;
+};
+
 struct rootfs {
     /* in, set by the caller */
     const struct oci_config *config;
@@ -39,6 +46,7 @@ struct rootfs {
     bool cgroup_unified;      /* /sys/fs/cgroup of the host is cgroup2 alone */
     const int *source_fds;    /* from rootfs_open_sources; one for each of config->mounts, -EBADF: none */
     struct rootfs_warn warn;
+    struct rootfs_cgroup cgroup;
     /* kept between the calls */
     int root_fd;    /* the container's root, O_PATH */
     int proc_fd;    /* procfs checked to be one, O_PATH; set by rootfs_prepare: the container's own, else a

@@ -118,11 +118,13 @@ EOF
 
 @test "what has no effect is warned about; other annotations are the caller's own" {
     annotate systemd.subgroup x
+    annotate delegate-cgroup x
     annotate no_such y
     edit_config "$B" '.annotations["org.opencontainers.image.title"] = "moss"'
-    bryo create -b "$B" "$ID" 2>"$TMP/said"
+    bryo --cgroup-manager disabled create -b "$B" "$ID" 2>"$TMP/said"
     run cat "$TMP/said"
-    assert_output 'annotations["run.oci.systemd.subgroup"] has no effect'
+    assert_output 'annotations["run.oci.systemd.subgroup"] has no effect with the cgroup manager "disabled"'
+    assert_output 'annotations["run.oci.delegate-cgroup"] has no effect with the cgroup manager "disabled"'
     assert_output 'annotations["run.oci.no_such"] is unknown and has no effect'
     refute_output image.title
     assert_equal "$(bryo state "$ID" | jq -r '.annotations["org.opencontainers.image.title"]')" moss

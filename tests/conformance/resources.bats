@@ -236,7 +236,7 @@ ROWS
 }
 
 # property: linux.cgroupsPath
-# rootless: with cgroup v2, below what is delegated to the user; otherwise refused
+# rootless: with cgroup v2, below what is delegated to the user, or as a scope of the user's systemd; otherwise refused
 @test "cgroupsPath is the place of the container's cgroup" {
     local view path=/bryo-conformance-$$ done=0
     configure ".linux.cgroupsPath = \"$path/box\""

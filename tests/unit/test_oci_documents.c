@@ -184,8 +184,9 @@ static void test_features(void **state)
     assert_int_equal(cJSON_GetArraySize(get(json, "hooks")), 6);
     assert_true(list_has(get(json, "mountOptions"), "rro"));
     const cJSON *unsafe = get(json, "potentiallyUnsafeConfigAnnotations");
-    assert_int_equal(cJSON_GetArraySize(unsafe), 1);
+    assert_int_equal(cJSON_GetArraySize(unsafe), 2);
     assert_string_equal(cJSON_GetStringValue(cJSON_GetArrayItem(unsafe, 0)), "run.oci.");
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetArrayItem(unsafe, 1)), "org.systemd.property.");
     cJSON_ArrayForEach (e, get(json, "annotations")) {
         assert_true(cJSON_IsString(e) && *e->valuestring);
         assert_null(strchr(e->valuestring, '\n'));
