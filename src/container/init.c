@@ -12,11 +12,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <link.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -303,6 +305,43 @@ static int prepare_process(struct init *in, struct error *err)
     return r;
 }
 
+struct segments {
+    struct {
+        void *at;
+        size_t size;
+    } list[8];
+    size_t count;
+};
+
+/* Of the first object, which is the program itself: what is only read can be read again from its file. */
+static int find_segments(struct dl_phdr_info *info, size_t size, void *data)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    struct segments *s = data;
+
+    (void)size;
+    for (size_t i = 0; i < info->dlpi_phnum && s->count < ARRAY_SIZE(s->list); i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + p->p_vaddr, from = start & ~(page - 1);
+        if (p->p_type != PT_LOAD || (p->p_flags & PF_W))
+            continue;
+        s->list[s->count].at = (void *)from;
+        s->list[s->count++].size = p->p_memsz + (start - from);
+    }
+    return 1;
+}
+
+/* A container may wait for long, and there may be many: gives the memory back that maps the program's file.
+ * Beside the code that waits, so that only what lies around it comes back. */
+static void forget_program(void)
+{
+    struct segments s = {.count = 0};
+
+    (void)dl_iterate_phdr(find_segments, &s);
+    for (size_t i = 0; i < s.count; i++)
+        (void)madvise(s.list[i].at, s.list[i].size, MADV_DONTNEED);
+}
+
 /* The container is created. Either the runtime says START, or it leaves and `start` comes to the socket. */
 static int wait_for_start(struct init *in, struct error *err)
 {
@@ -322,6 +361,7 @@ static int wait_for_start(struct init *in, struct error *err)
         return r;
     prctl(PR_SET_PDEATHSIG, 0);
     fd_close(&in->channel.fd);
+    forget_program();
     for (;;) {
         _cleanup_error_ struct error ignored = ERROR_INIT;
         int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
