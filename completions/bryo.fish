@@ -179,6 +179,7 @@ complete -c bryo -n '__bryo_is sandbox' -l io-weight -x -d 'share of disk access
 complete -c bryo -n '__bryo_is sandbox' -l no-new-privs -d 'setuid programs inside gain nothing'
 complete -c bryo -n '__bryo_is sandbox' -l net -x -a 'none host slirp' -d 'none (only loopback; the default), slirp (a network of its own), or host (share the host'\''s)'
 complete -c bryo -n '__bryo_is sandbox' -l host-loopback -d 'the gateway'\''s address leads to the loopback of the host'
+complete -c bryo -n '__bryo_is sandbox' -l allow -x -d 'reach this and nothing else; may be given again'
 complete -c bryo -n '__bryo_is sandbox' -l dns -x -d 'ask this resolver, not those of the host'
 complete -c bryo -n '__bryo_is sandbox' -l add-host -x -d 'a line of /etc/hosts'
 complete -c bryo -n '__bryo_is sandbox' -l name -x -d 'name for bryo list, state and kill; default sandbox-XXXXXX'

@@ -227,7 +227,7 @@ int unix_connect(const char *path, int type)
     return TAKE_FD(fd);
 }
 
-int unix_listen_at(int dirfd, const char *name, int type)
+int unix_bind_at(int dirfd, const char *name, int type, mode_t mode)
 {
     _cleanup_close_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     struct sockaddr_un sa;
@@ -238,13 +238,22 @@ int unix_listen_at(int dirfd, const char *name, int type)
     r = address_at(&sa, dirfd, name);
     if (r < 0)
         return r;
-    /* The inode takes the socket's mode less the umask, so it is never open to others, not even for a moment.
-     */
-    if (fchmod(fd, 0600) < 0)
+    /* The inode takes the socket's mode less the umask, so it is never more open than it is to be, not even
+     * for a moment. */
+    if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0)
         return -errno;
-    if (bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0 || listen(fd, 4) < 0)
+    if ((mode & 077) && fchmodat(dirfd, name, mode, 0) < 0)
         return -errno;
     return TAKE_FD(fd);
+}
+
+int unix_listen_at(int dirfd, const char *name, int type)
+{
+    _cleanup_close_ int fd = unix_bind_at(dirfd, name, type, 0600);
+
+    if (fd < 0)
+        return fd;
+    return listen(fd, 4) < 0 ? -errno : TAKE_FD(fd);
 }
 
 int fd_move_above(int fd, int min)

@@ -35,9 +35,12 @@ ssize_t fd_recv(int sock, void *data, size_t n, int *fds, size_t *nfds);
 /* The same, but -EAGAIN when no message is there yet. */
 ssize_t fd_recv_now(int sock, void *data, size_t n, int *fds, size_t *nfds);
 
-/* Connects a unix socket of @type (SOCK_STREAM, SOCK_SEQPACKET) to @path, of any length (above 107 bytes
- * through the directory's descriptor). Returns the O_CLOEXEC socket or -errno. */
+/* Connects a unix socket of @type (SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM) to @path, of any length (above
+ * 107 bytes through the directory's descriptor). Returns the O_CLOEXEC socket or -errno. */
 int unix_connect(const char *path, int type);
+/* Binds a socket at @name (one component) in directory @dirfd, with this mode whatever the umask. Returns the
+ * socket or -errno. */
+int unix_bind_at(int dirfd, const char *name, int type, mode_t mode);
 /* Binds and listens at @name (one component) in directory @dirfd, mode 0600. Returns the socket or -errno. */
 int unix_listen_at(int dirfd, const char *name, int type);
 /* Connects to @name in directory @dirfd. Returns the socket or -errno. */

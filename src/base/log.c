@@ -63,6 +63,24 @@ static void add_json_string(struct strbuf *b, const char *s)
     strbuf_add(b, "\"");
 }
 
+/* Text of strangers (a path of config.json, an option) must not talk to the terminal: control characters are
+ * shown as \xNN, a line break as \n. @lines: they may stay, bryo's own hints have some. */
+static void add_visible(struct strbuf *b, const char *text, bool lines)
+{
+    for (const char *p = text; *p; p++) {
+        unsigned char c = (unsigned char)*p, next = (unsigned char)p[1];
+        if (c == '\n' && !lines)
+            strbuf_add(b, "\\n");
+        else if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
+            strbuf_addf(b, "\\x%02x", c);
+        else if (c == 0xc2 && next >= 0x80 && next < 0xa0) { /* the same in eight bits, as UTF-8 */
+            strbuf_addf(b, "\\x%02x\\x%02x", c, next);
+            p++;
+        } else
+            strbuf_addn(b, p, 1);
+    }
+}
+
 /* One write for the whole record: conmon forwards only a single read() of it. */
 static void emit(const struct log *log, enum log_level level, const char *text, const char *hint)
 {
@@ -78,12 +96,16 @@ static void emit(const struct log *log, enum log_level level, const char *text, 
         add_json_string(&b, both ? both : text);
         strbuf_addf(&b, ",\"time\":\"%s\"}\n", time_rfc3339_now(now));
     } else {
-        if (level == LOG_LEVEL_ERROR)
-            strbuf_addf(&b, "%s: %s\n", log->program, text);
-        else
-            strbuf_addf(&b, "%s: %s: %s\n", log->program, level_names[level], text);
-        if (hint)
-            strbuf_addf(&b, "%s: hint: %s\n", log->program, hint);
+        strbuf_addf(&b, "%s: ", log->program);
+        if (level != LOG_LEVEL_ERROR)
+            strbuf_addf(&b, "%s: ", level_names[level]);
+        add_visible(&b, text, false);
+        strbuf_add(&b, "\n");
+        if (hint) {
+            strbuf_addf(&b, "%s: hint: ", log->program);
+            add_visible(&b, hint, true);
+            strbuf_add(&b, "\n");
+        }
     }
     if (!b.oom)
         (void)fd_write_all(log->fd, b.data, b.len);

@@ -22,7 +22,8 @@ void netlink_add(struct netlink_message *m, uint16_t type, const void *data, siz
 {
     size_t at = NLMSG_ALIGN(m->header.nlmsg_len);
 
-    if (at + RTA_SPACE(n) > sizeof m->bytes) {
+    /* Far below the 16 bits that an attribute has for its length (CVE-2021-43784). */
+    if (n > sizeof m->bytes || at + RTA_SPACE(n) > sizeof m->bytes) {
         m->overflow = 1;
         return;
     }

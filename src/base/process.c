@@ -38,21 +38,13 @@ static ssize_t read_stat(pid_t pid, char *buf, size_t size)
     return fd_read_full(fd, buf, size);
 }
 
-int process_stat(pid_t pid, uint64_t *start_time, char *state, pid_t *ppid)
+int process_stat_parse(char *text, size_t n, uint64_t *start_time, char *state, pid_t *ppid)
 {
-    char buf[4096], *save = NULL;
-    ssize_t n;
-
-    if (pid <= 0)
-        return -ESRCH;
-    n = read_stat(pid, buf, sizeof buf - 1);
-    if (n < 0)
-        return (int)n;
-    buf[n] = '\0';
+    char *save = NULL;
 
     /* The command name is chosen by the process and may hold blanks and ")": its end is the last ")" there
      * is, for all that follows are numbers and the state letter. */
-    char *p = memrchr(buf, ')', (size_t)n);
+    char *p = memrchr(text, ')', n);
     if (!p || p[1] != ' ')
         return -EBADMSG;
     char *field = strtok_r(p + 1, " \n", &save);
@@ -76,6 +68,20 @@ int process_stat(pid_t pid, uint64_t *start_time, char *state, pid_t *ppid)
     if (ppid)
         *ppid = (pid_t)parent;
     return 0;
+}
+
+int process_stat(pid_t pid, uint64_t *start_time, char *state, pid_t *ppid)
+{
+    char buf[4096];
+    ssize_t n;
+
+    if (pid <= 0)
+        return -ESRCH;
+    n = read_stat(pid, buf, sizeof buf - 1);
+    if (n < 0)
+        return (int)n;
+    buf[n] = '\0';
+    return process_stat_parse(buf, (size_t)n, start_time, state, ppid);
 }
 
 /* A pidfd becomes readable when the last thread has ended. */

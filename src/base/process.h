@@ -15,6 +15,10 @@
  * or -ESRCH (no such process), or another negative errno. Any out pointer may be NULL. */
 int process_stat(pid_t pid, uint64_t *start_time, char *state, pid_t *ppid);
 
+/* The same from the @n bytes of a /proc/PID/stat at @text, which has a NUL behind them and is changed.
+ * -EBADMSG: it is none. */
+int process_stat_parse(char *text, size_t n, uint64_t *start_time, char *state, pid_t *ppid);
+
 /* A pidfd of the process that had pid @pid and started at @start_time, or -ESRCH if it is gone (or only a
  * zombie without a living thread is left, or another process has the pid now). The check is free of races:
  * the pidfd is opened first and the start time compared behind it. */

@@ -110,24 +110,30 @@ static const char *first_name(unsigned set)
     return "?";
 }
 
-static void not_delegated(const struct level *l, unsigned missing, struct error *why)
+/* Either @l lacks what is @missing, or it has it and does not hand it down. */
+static void not_delegated(const struct v2_place *place, const struct level *l, unsigned missing,
+                          struct error *why)
 {
+    unsigned nowhere = l->is_root ? missing & ~read_set(l, "cgroup.controllers") : 0;
+    _cleanup_free_ char *base = v2_show(place->base);
+
     if (why->text)
         return;
-    if (l->is_root) {
-        error_set(why, ENOTSUP, "this machine has no controller \"%s\" in cgroup v2", first_name(missing));
+    if (nowhere) {
+        error_set(why, ENOTSUP, "this machine has no controller \"%s\" in cgroup v2", first_name(nowhere));
         return;
     }
     error_set(why, ENOTSUP, "the controller \"%s\" is not delegated to the cgroup \"%s\"",
-              first_name(missing), l->shown);
+              first_name(missing), base ? base : l->shown);
     error_hint(why, V2_DELEGATE_HINT);
 }
 
 /* What of @missing can be named in the level's subtree_control, by looking. */
-static unsigned could_enable(const struct level *l, unsigned missing, struct error *why)
+static unsigned could_enable(const struct v2_place *place, const struct level *l, unsigned missing,
+                             struct error *why)
 {
     if (faccessat(l->fd, "cgroup.subtree_control", W_OK, AT_EACCESS) < 0) {
-        not_delegated(l, missing, why);
+        not_delegated(place, l, missing, why);
         return 0;
     }
     if (occupied(l) < 2)
@@ -155,9 +161,9 @@ unsigned v2_can_enable(const struct v2_place *place, unsigned wanted, struct err
             have = wanted & read_set(&l, "cgroup.controllers");
         first = false;
         if (wanted & ~have)
-            not_delegated(&l, wanted & ~have, why);
+            not_delegated(place, &l, wanted & ~have, why);
         unsigned on = read_set(&l, "cgroup.subtree_control"), missing = have & ~on;
-        have = (have & on) | (missing ? could_enable(&l, missing, why) : 0);
+        have = (have & on) | (missing ? could_enable(place, &l, missing, why) : 0);
         len = next_level(place->base, len);
         if (!len)
             return have;

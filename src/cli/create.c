@@ -1,6 +1,8 @@
 /*
  * bryo create: the environment of a container, ready for start.
  */
+#include <stdlib.h>
+
 #include "cli/create_options.h"
 #include "cli/verbs.h"
 
@@ -14,6 +16,7 @@ static int run(const struct invocation *inv, struct error *err)
     struct create_options create = *(const struct create_options *)inv->options;
 
     create.id = inv->args[0];
+    create.notify_socket = getenv("NOTIFY_SOCKET");
     return container_create(inv->rt, &create, err);
 }
 

@@ -38,6 +38,7 @@ static const struct option_def options[] = {
     {"ignore-paused", 0, OPT_FLAG, AT(ignore_paused), NULL, "into a paused container too"},
     {"preserve-fds", 0, OPT_U32, AT(preserve_fds), "N",
      "hand N descriptors from 3 on to it, besides those of LISTEN_FDS"},
+    {"no-subreaper", 0, OPT_FLAG, AT(no_subreaper), NULL, "exec adopts no processes anyway", .hidden = true},
     {NULL},
 };
 

@@ -1,6 +1,8 @@
 /*
  * bryo run: create and start in one, wait for the end, delete.
  */
+#include <stdlib.h>
+
 #include "cli/create_options.h"
 #include "cli/verbs.h"
 
@@ -17,6 +19,7 @@ static int run(const struct invocation *inv, struct error *err)
     int exit_code = 0;
 
     create.id = inv->args[0];
+    create.notify_socket = getenv("NOTIFY_SOCKET");
     int r = container_run(inv->rt, &create, &exit_code, err);
     return r < 0 ? r : exit_code;
 }

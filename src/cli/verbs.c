@@ -40,6 +40,10 @@ int cli_unknown_verb(const char *name, struct error *err)
             nearest = cli_verbs[i]->name;
         }
     }
+    /* Engines ask for these by `checkpoint --help`, and show what they are told. */
+    if (strcmp(name, "checkpoint") == 0 || strcmp(name, "restore") == 0)
+        return error_set(err, EINVAL,
+                         "unknown command \"%s\": bryo neither checkpoints nor restores containers", name);
     error_set(err, EINVAL, "unknown command \"%s\"", shown);
     if (nearest && suggest_is_near(best, strlen(name)))
         error_hint(err, "did you mean %s?", nearest);

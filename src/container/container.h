@@ -27,10 +27,11 @@ struct create_options {
     bool no_pivot;
     bool no_new_keyring;
     bool no_subreaper;
-    unsigned preserve_fds; /* descriptors 3 … 2+N go to the process (LISTEN_FDS are counted besides) */
-    bool detach;           /* run: return once it runs */
-    bool keep;             /* run: leave the state behind */
-    bool die_with_runtime; /* sandbox: a killed runtime takes the container along */
+    const char *notify_socket; /* the caller's NOTIFY_SOCKET, for the program to be passed on; NULL: none */
+    unsigned preserve_fds;     /* descriptors 3 … 2+N go to the process (LISTEN_FDS are counted besides) */
+    bool detach;               /* run: return once it runs */
+    bool keep;                 /* run: leave the state behind */
+    bool die_with_runtime;     /* sandbox: a killed runtime takes the container along */
     bool default_signals; /* run: a signal that ends a command ends this one too, although it is pid 1 and has
                            * no handler for it */
     const char *cleanup_dir; /* removed by delete and at the end of run; kept in the state */
@@ -48,7 +49,9 @@ int container_create(const struct runtime *rt, const struct create_options *opts
 int container_run(const struct runtime *rt, const struct create_options *opts, int *exit_code,
                   struct error *err);
 
-int container_start(const struct runtime *rt, const char *id, struct error *err);
+/* @notify_socket: the caller's NOTIFY_SOCKET or NULL. If the container was created with one, start returns
+ * when the program has said READY=1, or has ended. */
+int container_start(const struct runtime *rt, const char *id, const char *notify_socket, struct error *err);
 
 /* @all: to every process of the container. A stopped container is `container not running` unless @all. */
 int container_kill(const struct runtime *rt, const char *id, int sig, bool all, struct error *err);

@@ -32,8 +32,10 @@
 #include "container/hooks.h"
 #include "container/internal.h"
 #include "container/network.h"
+#include "container/notify.h"
 #include "container/pid_file.h"
 #include "container/rdt.h"
+#include "container/state_mount.h"
 #include "net/devices.h"
 
 /* What state.json keeps; the pid comes with the clone. The hooks and annotations are moved over from the
@@ -103,10 +105,10 @@ static int prepare_inheritance(struct container *c, struct error *err)
         for (size_t i = 0; i < c->config->mounts.count; i++)
             c->source_fds[i] = -EBADF;
         r = rootfs_open_sources(c->config, c->source_fds, err);
-        if (r < 0)
-            return r;
+        if (r == 0)
+            state_mounts_open(c);
     }
-    return 0;
+    return r;
 }
 
 /* From here on only init holds them: above all the lock that says it waits. */
@@ -201,6 +203,8 @@ int container_make(struct container *c, int *master, struct error *err)
     r = make_state(c, err);
     if (r == 0)
         r = network_add_files(c, err);
+    if (r == 0)
+        r = notify_make(c, err);
     if (r == 0)
         r = prepare_inheritance(c, err);
     if (r < 0)

@@ -29,6 +29,7 @@ struct exec_options {
     bool no_new_privs;         /* set it, also where the container's process has it not */
     const char *cgroup;        /* below the container's; made if it is not there. NULL: the container's */
     bool ignore_paused;        /* into a paused container too (the process waits until it is resumed) */
+    bool no_subreaper;
     unsigned preserve_fds;
 };
 

@@ -24,6 +24,7 @@
 #include "base/syscalls.h"
 #include "container/annotations.h"
 #include "container/exec_internal.h"
+#include "container/inherited.h"
 #include "container/init_setup.h"
 #include "container/seccomp_agent.h"
 #include "security/security.h"
@@ -134,6 +135,8 @@ static int prepare_process(struct exec_init *in, struct error *err)
         r = setup_cwd(p->cwd, err);
     if (r == 0)
         r = setup_home(&x->env, p->user.uid, err);
+    if (r == 0 && inherited_name_process(&x->env, x->keep_fds) < 0)
+        r = error_oom(err);
     if (r == 0)
         r = security_find_program_for(p->args[0], x->env, p, &in->program, err);
     return r;

@@ -70,3 +70,13 @@ int inherited_fds(unsigned preserve, char *const *env, char ***out, unsigned *ke
     *out = TAKE_PTR(copy);
     return 0;
 }
+
+int inherited_name_process(char ***env, unsigned keep)
+{
+    char number[16];
+
+    if (!keep || getpid() == 1 || !strv_getenv(*env, "LISTEN_PID"))
+        return 0;
+    snprintf(number, sizeof number, "%d", (int)getpid());
+    return strv_setenv(env, "LISTEN_PID", number);
+}

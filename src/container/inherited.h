@@ -10,3 +10,7 @@
  * O_CLOEXEC). *out: a copy of @env, with LISTEN_FDS, LISTEN_PID=1 and LISTEN_FDNAMES where there are any; the
  * caller frees. Returns 0, -EINVAL, -EBADF or -ENOMEM. */
 int inherited_fds(unsigned preserve, char *const *env, char ***out, unsigned *keep, struct error *err);
+
+/* In the process that will be the program: where it is not pid 1, LISTEN_PID of @env becomes its pid. Returns
+ * 0 or -ENOMEM. */
+int inherited_name_process(char ***env, unsigned keep);

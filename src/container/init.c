@@ -31,6 +31,7 @@
 #include "base/syscalls.h"
 #include "container/filter.h"
 #include "container/hooks.h"
+#include "container/inherited.h"
 #include "container/init_setup.h"
 #include "container/internal.h"
 #include "container/seccomp_agent.h"
@@ -300,6 +301,8 @@ static int prepare_process(struct init *in, struct error *err)
         r = setup_cwd(p->cwd, err);
     if (r == 0)
         r = setup_home(&c->env, p->user.uid, err);
+    if (r == 0 && inherited_name_process(&c->env, c->keep_fds) < 0)
+        r = error_oom(err);
     if (r == 0)
         r = security_find_program_for(p->args[0], c->env, p, &in->program, err);
     return r;

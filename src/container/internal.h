@@ -44,6 +44,8 @@ struct container {
     bool foreign;              /* shares a user or pid namespace with processes that are not ours to trust */
     bool userns;               /* init will be in a user namespace that is not the initial one */
     bool keep_groups;          /* the caller's supplementary groups stay (annotations.h) */
+    size_t state_mounts;       /* the last so many of config->mounts (state_mount.h) */
+    bool notifies;             /* the program has a NOTIFY_SOCKET of ours (notify.h) */
     bool fail_unknown_syscall; /* in the seccomp profile (annotations.h) */
     const char *mount_context; /* the mount option of linux.mountLabel (annotations.h) */
     bool setgroups_denied;     /* there setgroups(2) is forbidden */

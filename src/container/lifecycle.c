@@ -21,6 +21,7 @@
 #include "container/cgroups.h"
 #include "container/hooks.h"
 #include "container/internal.h"
+#include "container/notify.h"
 #include "container/processes.h"
 #include "container/rdt.h"
 #include "userns/remove.h"
@@ -95,11 +96,27 @@ static void destroy_failed_start(const struct runtime *rt, struct statedir *dir,
         log_warn_error(rt->log, &err);
 }
 
-int container_start(const struct runtime *rt, const char *id, struct error *err)
+/* Until the program says that it is ready. Other calls may use the container meanwhile. */
+static int wait_until_ready(struct notify *notify, struct statedir *dir, const struct oci_state *state,
+                            struct error *err)
+{
+    if (notify->sock < 0)
+        return 0;
+    _cleanup_close_ int pidfd = process_open(state->pid, state->start_time);
+    fd_close(&dir->lock_fd);
+    notify->main_pid = state->pid;
+    if (pidfd >= 0)
+        return notify_wait(notify, pidfd, err);
+    (void)notify_forward(notify); /* it has ended */
+    return 0;
+}
+
+int container_start(const struct runtime *rt, const char *id, const char *notify_socket, struct error *err)
 {
     __attribute__((cleanup(statedir_close))) struct statedir dir = STATEDIR_INIT;
     _cleanup_state_ struct oci_state *state = NULL;
     struct channel ch = {.fd = -EBADF, .self = "the start command", .peer = "container init"};
+    _cleanup_notify_ struct notify notify = NOTIFY_INIT;
     _cleanup_close_ int sock = -EBADF;
     enum container_status status;
     int r = container_check_id(id, err);
@@ -123,6 +140,9 @@ int container_start(const struct runtime *rt, const char *id, struct error *err)
     case STATUS_CREATING:
         return not_possible(err, "cannot start container \"%s\": it was never completely created", id);
     }
+    r = notify_open(&notify, dir.fd, notify_socket, rt->log, err);
+    if (r < 0)
+        return r;
     sock = unix_connect_at(dir.fd, STATEDIR_SOCKET, SOCK_SEQPACKET);
     if (sock < 0)
         return error_sys(err, -sock, "reach the init of container \"%s\"", id);
@@ -136,9 +156,11 @@ int container_start(const struct runtime *rt, const char *id, struct error *err)
         return r;
     (void)unlinkat(dir.fd, STATEDIR_SOCKET, 0);
     r = hooks_run(&state->poststart, "poststart", state, "running", NULL, err);
-    if (r < 0)
+    if (r < 0) {
         destroy_failed_start(rt, &dir, state);
-    return r;
+        return r;
+    }
+    return wait_until_ready(&notify, &dir, state, err);
 }
 
 static int send_to_one(pid_t pid, int pidfd, void *data)

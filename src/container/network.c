@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "container/state_mount.h"
 #include "net/resolv.h"
 
 #define ANNOTATION  "run.bryo.net"
@@ -118,26 +119,6 @@ static bool image_has_file(const struct container *c, const char *path)
     return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static int add_mount(struct oci_config *config, const char *destination, char *source, struct error *err)
-{
-    static char *const options[] = {"bind", "ro", "nosuid", "nodev", "noexec", NULL};
-    struct oci_mount mount = {.destination = strdup(destination), .type = strdup("bind"), .source = source};
-    struct oci_mount *grown = realloc(config->mounts.items, (config->mounts.count + 1) * sizeof *grown);
-
-    if (grown)
-        config->mounts.items = grown;
-    mount.options = strv_copy(options, NULL);
-    if (!grown || !mount.destination || !mount.type || !mount.options) {
-        free(mount.destination);
-        free(mount.type);
-        free(mount.source);
-        strv_free(mount.options);
-        return error_oom(err);
-    }
-    grown[config->mounts.count++] = mount;
-    return 0;
-}
-
 int network_add_files(struct container *c, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
@@ -150,11 +131,7 @@ int network_add_files(struct container *c, struct error *err)
     if (r < 0 || !text)
         return r;
     r = file_replace_at(c->dir.fd, STATEDIR_RESOLV_CONF, text, strlen(text), 0644, err);
-    if (r < 0)
-        return r;
-    _cleanup_free_ char *dir = path_of_fd(c->dir.fd);
-    char *source = dir ? str_printf("%s/%s", dir, STATEDIR_RESOLV_CONF) : NULL;
-    return source ? add_mount(c->config, RESOLV_CONF, source, err) : error_oom(err);
+    return r < 0 ? r : state_mount_add(c, STATEDIR_RESOLV_CONF, RESOLV_CONF, err);
 }
 
 /* Where the helper's messages go: the log; but once we have left, standard error is the container's. */

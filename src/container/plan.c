@@ -24,6 +24,7 @@
 #include "container/inherited.h"
 #include "container/internal.h"
 #include "container/network.h"
+#include "container/notify.h"
 #include "container/rdt.h"
 #include "net/devices.h"
 #include "oci/names.h"
@@ -331,6 +332,8 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
         r = plan_namespaces(c, err);
     if (r == 0)
         r = network_check(c, err);
+    if (r == 0)
+        r = notify_plan(c, err);
     if (r == 0)
         r = oci_config_check_support(c->config, c->userns, err);
     if (r == 0)

@@ -11,6 +11,7 @@
 #include "container/console.h"
 #include "container/create.h"
 #include "container/hooks.h"
+#include "container/notify.h"
 #include "container/supervise.h"
 
 /* Tells init to start the program and waits until it runs. */
@@ -64,12 +65,21 @@ static int stay(struct container *c, struct supervisor *s, int *exit_code, struc
     return 0;
 }
 
+/* The service manager is to know the container's process, since we are no longer there. */
+static int stay_until_ready(struct container *c, struct notify *notify, struct error *err)
+{
+    fd_close(&c->dir.lock_fd);
+    notify->main_pid = c->init_pid;
+    return notify_wait(notify, c->init_pidfd, err);
+}
+
 int container_run(const struct runtime *rt, const struct create_options *opts, int *exit_code,
                   struct error *err)
 {
     __attribute__((cleanup(container_free))) struct container c = {0};
     __attribute__((cleanup(console_close))) struct console con = {.master = -EBADF};
     __attribute__((cleanup(supervise_end))) struct supervisor s = {.signal_fd = -EBADF};
+    _cleanup_notify_ struct notify notify = NOTIFY_INIT;
     _cleanup_close_ int master = -EBADF;
     int r = container_plan(&c, rt, opts, false, err);
 
@@ -92,6 +102,8 @@ int container_run(const struct runtime *rt, const struct create_options *opts, i
         s.con = &con;
     }
     if (r == 0)
+        r = notify_open(&notify, c.dir.fd, opts->notify_socket, rt->log, err);
+    if (r == 0)
         r = start_program(&c, err);
     if (r < 0) {
         console_close(&con);
@@ -100,6 +112,7 @@ int container_run(const struct runtime *rt, const struct create_options *opts, i
     }
     *exit_code = 0;
     if (c.detached)
-        return 0;
+        return stay_until_ready(&c, &notify, err);
+    s.notify = &notify;
     return stay(&c, &s, exit_code, err);
 }

@@ -31,6 +31,7 @@
 #define STATEDIR_MOUNTS       "mounts.json"
 #define STATEDIR_RESOLV_CONF  "resolv.conf"
 #define STATEDIR_NET_LOG      "net.log"
+#define STATEDIR_NOTIFY       "notify" /* a directory (notify.h) */
 #define STATEDIR_SOCKET       "start.sock"
 #define STATEDIR_SOCKET_EARLY ".start.sock" /* its name until the container is created */
 

@@ -13,7 +13,9 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/str.h"
 #include "base/syscalls.h"
+#include "container/notify.h"
 
 /* Not forwarded: what the kernel raises for faults of our own, and what job control of the caller's shell
  * needs to act on us. SIGCHLD and SIGWINCH have a meaning of their own. */
@@ -133,19 +135,23 @@ static void take_signals(const struct supervisor *s, int *fatal)
 
 int supervise(struct supervisor *s, int *exit_code, struct error *err)
 {
+    enum { CONSOLE = 3 };
     int status = 0, fatal = 0;
 
     while (!reap(s, &status)) {
-        struct pollfd fds[5] = {{.fd = s->signal_fd, .events = POLLIN}, {.fd = s->pidfd, .events = POLLIN}};
-        nfds_t n = 2;
+        struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
+                               {.fd = s->pidfd, .events = POLLIN},
+                               {.fd = s->notify ? s->notify->sock : -1, .events = POLLIN},
+                               {.fd = -1},
+                               {.fd = -1},
+                               {.fd = -1}};
         int timeout = -1;
         if (s->con) {
-            console_poll(s->con, fds + 2);
-            n = 5;
+            console_poll(s->con, fds + CONSOLE);
             if (s->con->hung_up) /* look again whether somebody opened it anew */
                 timeout = 50;
         }
-        if (poll(fds, n, timeout) < 0) {
+        if (poll(fds, ARRAY_SIZE(fds), timeout) < 0) {
             if (errno == EINTR)
                 continue;
             return error_sys(err, errno, "wait for the container");
@@ -154,9 +160,13 @@ int supervise(struct supervisor *s, int *exit_code, struct error *err)
             take_signals(s, &fatal);
         if (s->con) {
             s->con->hung_up = false;
-            console_move(s->con, fds + 2);
+            console_move(s->con, fds + CONSOLE);
         }
+        if (fds[2].revents)
+            (void)notify_forward(s->notify);
     }
+    if (s->notify && s->notify->sock >= 0) /* its last words */
+        (void)notify_forward(s->notify);
     if (s->con)
         console_drain(s->con);
     *exit_code = fatal ? 128 + fatal : process_exit_code(status);

@@ -11,12 +11,15 @@
 #include "base/log.h"
 #include "container/console.h"
 
+struct notify;
+
 struct supervisor {
     pid_t pid; /* of init, our child */
     int pidfd;
-    pid_t net_pid;         /* of its network's helper; 0: none */
-    const struct log *log; /* for what goes wrong meanwhile */
-    struct console *con;   /* NULL: no terminal of ours */
+    pid_t net_pid;               /* of its network's helper; 0: none */
+    const struct log *log;       /* for what goes wrong meanwhile */
+    struct console *con;         /* NULL: no terminal of ours */
+    const struct notify *notify; /* NULL: no messages to pass on */
     bool default_signals; /* a signal that init (as pid 1) would never see ends the container, as it would end
                            * a command that is no pid 1 */
     sigset_t old_mask;

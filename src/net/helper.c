@@ -64,6 +64,7 @@ static int add_words(char ***argv, const struct net_spec *s, bool userns, const 
         {s->ipv6, str_printf("--cidr6=%s", netblock_format(block6, &s->net6))},
         {!s->host_loopback, strdup("--disable-host-loopback")},
         {!s->dns, strdup("--disable-dns")},
+        {true, strdup("--disable-metadata")},
     };
     int r = 0;
 
@@ -71,6 +72,11 @@ static int add_words(char ***argv, const struct net_spec *s, bool userns, const 
         if (!words[i].wanted)
             free(words[i].word);
         else if (!words[i].word || r < 0 || strv_take(argv, words[i].word) < 0)
+            r = -ENOMEM;
+    }
+    STRV_FOREACH (rule, s->allow) {
+        char *word = str_printf("--allow=%s", *rule);
+        if (!word || strv_take(argv, word) < 0)
             r = -ENOMEM;
     }
     STRV_FOREACH (resolver, s->resolvers) {

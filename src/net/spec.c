@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/netrule.h"
 #include "base/str.h"
 
 #define PLACE_NAMESERVER 3 /* in the network, as slirp4netns has it */
@@ -12,6 +13,7 @@
 #define MTU_MIN6         1280
 #define MTU_MAX          65520
 #define RESOLVERS_MAX    4
+#define RULES_MAX        64
 
 static const struct {
     const char *name;
@@ -83,6 +85,18 @@ static int take_dns(struct net_spec *s, const char *value, struct error *err)
     return strv_add(&s->resolvers, value) < 0 ? error_oom(err) : 0;
 }
 
+static int take_allow(struct net_spec *s, const char *value, struct error *err)
+{
+    struct netrule rule;
+    int r = netrule_parse(value, &rule, err);
+
+    if (r < 0)
+        return r;
+    if (strv_len(s->allow) == RULES_MAX)
+        return error_set(err, EINVAL, "at most %d rules can be given", RULES_MAX);
+    return strv_add(&s->allow, value) < 0 ? error_oom(err) : 0;
+}
+
 static const struct {
     const char *name;
     bool flag; /* alone it means yes */
@@ -94,6 +108,7 @@ static const struct {
     {"ipv6", true, take_ipv6},
     {"host-loopback", true, take_host_loopback},
     {"dns", false, take_dns},
+    {"allow", false, take_allow},
 };
 
 static int take_option(struct net_spec *s, char *word, struct error *err)
@@ -114,7 +129,7 @@ static int take_option(struct net_spec *s, char *word, struct error *err)
     }
     _cleanup_free_ char *shown = str_quote(word, 80);
     error_set(err, EINVAL, "unknown option \"%s\"", shown ? shown : "?");
-    error_hint(err, "slirp has mtu, cidr, cidr6, ipv6, host-loopback and dns: see bryo-network(7)");
+    error_hint(err, "slirp has mtu, cidr, cidr6, ipv6, host-loopback, dns and allow: see bryo-network(7)");
     return -EINVAL;
 }
 
@@ -151,6 +166,7 @@ int net_spec_parse(const char *text, struct net_spec *spec, struct error *err)
 void net_spec_free(struct net_spec *spec)
 {
     strv_free(spec->resolvers);
+    strv_free(spec->allow);
     *spec = (struct net_spec){0};
 }
 

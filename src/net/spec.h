@@ -28,6 +28,7 @@ struct net_spec {
     struct netblock net4, net6;
     bool ipv6;
     bool host_loopback;
+    char **allow;     /* base/netrule.h; NULL: no rules */
     bool dns;         /* a resolver at the third address of the network */
     char **resolvers; /* that it asks; NULL: those of the host */
 };

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/netrule.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "container/container.h"
@@ -137,13 +138,15 @@ static char *join_net_options(const struct sandbox_options *o)
         strbuf_add(&text, ",host-loopback");
     STRV_FOREACH (address, o->dns)
         strbuf_addf(&text, ",dns=%s", *address);
+    STRV_FOREACH (rule, o->allow)
+        strbuf_addf(&text, ",allow=%s", *rule);
     return strbuf_take(&text);
 }
 
 static int check_network(struct sandbox *s, struct error *err)
 {
     const struct sandbox_options *o = s->opt;
-    const char *needs_slirp = o->host_loopback ? "host-loopback" : NULL;
+    const char *needs_slirp = o->host_loopback ? "host-loopback" : o->allow ? "allow" : NULL;
     int r = net_spec_parse(o->net ? o->net : "none", &s->net, err);
     if (r < 0) {
         error_prefix(err, "--net");
@@ -157,6 +160,14 @@ static int check_network(struct sandbox *s, struct error *err)
         struct netaddr parsed;
         if (netaddr_parse(*address, &parsed) < 0)
             return error_set(err, EINVAL, "--dns \"%.80s\": expected the address of a resolver", *address);
+    }
+    STRV_FOREACH (text, o->allow) {
+        struct netrule rule;
+        r = netrule_parse(*text, &rule, err);
+        if (r < 0) {
+            error_prefix(err, "--allow");
+            return r;
+        }
     }
     STRV_FOREACH (entry, o->add_host) {
         r = sandbox_check_host(*entry, err);

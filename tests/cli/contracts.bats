@@ -116,6 +116,38 @@ assert_failed_with() {
     [ ! -e "$TMP/pid" ]
 }
 
+# A socket at $TMP/pidfds; for each descriptor that comes, the pid in it is a line of $TMP/pids.
+pidfd_receiver() {
+    python3 - "$TMP/pidfds" "$1" >"$TMP/pids" 3>&- <<'EOF' &
+import array, re, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+for _ in range(int(sys.argv[2])):
+    c, _ = s.accept()
+    _, data, _, _ = c.recvmsg(64, socket.CMSG_SPACE(4))
+    fd = array.array("i", data[0][2])[0]
+    print(re.search(r"^Pid:\t(\d+)", open("/proc/self/fdinfo/%d" % fd).read(), re.M).group(1), flush=True)
+EOF
+    RECEIVER=$!
+    wait_for 5 test -S "$TMP/pidfds"
+}
+
+@test "containerd: --pidfd-socket of create and exec gets a pidfd of the process" {
+    skip_without python3
+    pidfd_receiver 2
+    set_args "$B" sleep 1000
+    bryo create -b "$B" --pidfd-socket "$TMP/pidfds" "$ID"
+    bryo start "$ID"
+    bryo exec -d --pid-file "$TMP/pid" --pidfd-socket "$TMP/pidfds" "$ID" sleep 1000
+    wait "$RECEIVER"
+    assert_equal "$(cat "$TMP/pids")" "$(bryo state "$ID" | jq .pid)
+$(cat "$TMP/pid")"
+    run bryo exec --pidfd-socket "$TMP/nobody" "$ID" true
+    assert_status 255
+    assert_output "$TMP/nobody"
+}
+
 @test "go-runc: the lines of --version" {
     run bryo --version
     assert_status 0

@@ -94,6 +94,22 @@ nothing_outside() {
     refute_output "busybox"
 }
 
+@test "a masked path does not show what lies as null in a directory that is bound at /dev" {
+    mkdir "$TMP/dev"
+    edit_config "$B" ".mounts |= map(select(.destination | startswith(\"/dev\") | not)) | .linux.maskedPaths = [\"/etc/motd\"]
+        | .mounts += [{destination: \"/dev\", type: \"bind\", source: \"$TMP/dev\", options: [\"rbind\"]}]"
+    set_args "$B" cat /etc/motd
+    echo "must not be shown" | tee "$TMP/dev/null" >"$B/rootfs/etc/secret"
+    run_hostile
+    assert_status 1
+    assert_output '"/dev/null" of the container is not the null device'
+    rm "$TMP/dev/null"
+    ln -s /etc/secret "$TMP/dev/null"
+    run_hostile
+    assert_status 1
+    refute_output "must not be shown"
+}
+
 @test "masked and read-only paths that are links mask what they lead to inside" {
     ln -s "$OUTSIDE" "$B/rootfs/masked"
     ln -s /etc/motd "$B/rootfs/masked-file"
@@ -109,6 +125,14 @@ nothing_outside() {
     set_args "$B" find /proc/sys/net -type f
     run_hostile
     [ "$status" -ne 0 ] || refute_output "ip_forward"
+    # Something that would take the value.
+    mkdir -p "$TMP/net/ipv4"
+    echo untouched >"$TMP/net/ipv4/ip_forward"
+    edit_config "$B" ".mounts[-1] = {destination: \"/proc/sys/net\", type: \"bind\", source: \"$TMP/net\", options: [\"rbind\"]}"
+    run_hostile
+    assert_status 1
+    assert_output 'linux.sysctl["net.ipv4.ip_forward"]: open "/proc/sys/net/ipv4/ip_forward"'
+    assert_equal "$(cat "$TMP/net/ipv4/ip_forward")" untouched
 }
 
 @test "what bryo binds into a sandbox does not follow the image's links" {
@@ -118,6 +142,15 @@ nothing_outside() {
     tar -C "$B/rootfs" -cf "$TMP/image.tar" .
     export XDG_CACHE_HOME=$TMP/cache
     run bryo sandbox "$TMP/image.tar" -- true
+    assert_status 0
+    nothing_outside
+    # The directory of these files is a link: they are where it leads to inside.
+    rm -rf "$B/rootfs/etc"
+    ln -s "$OUTSIDE" "$B/rootfs/etc"
+    tar -C "$B/rootfs" -cf "$TMP/image.tar" .
+    run --separate-stderr bryo sandbox "$TMP/image.tar" -- ls "$OUTSIDE"
+    assert_status 0
+    assert_equal "$(xargs <<<"$output")" "hostname hosts"
     nothing_outside
 }
 

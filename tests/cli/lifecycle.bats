@@ -346,6 +346,21 @@ is_status() {
 three"
 }
 
+@test "LISTEN_PID is the pid of the program as it sees itself, without a pid namespace and in exec too" {
+    edit_config "$B" 'del(.linux.namespaces[] | select(.type == "pid"))
+        | (.mounts[] | select(.destination == "/proc")) |= {destination: "/proc", type: "bind", source: "/proc", options: ["rbind"]}'
+    set_args "$B" /bin/sh -c 'test "$LISTEN_PID" = $$ && echo same'
+    run --separate-stderr bash -c 'LISTEN_FDS=1 "$0" --root "$1" run -b "$2" "$3" 3</dev/null' "$BRYO" "$BRYO_ROOT" "$B" "$ID"
+    assert_equal "$output" same
+    rm "$B/config.json"
+    make_bundle "$B"
+    set_args "$B" /bin/sleep 1000
+    bryo run -d -b "$B" "$ID.2"
+    run --separate-stderr bash -c 'LISTEN_FDS=1 "$0" --root "$1" exec "$2" /bin/sh -c "test \$LISTEN_PID = \$\$ && cat <&3" 3<<<three' \
+        "$BRYO" "$BRYO_ROOT" "$ID.2"
+    assert_equal "$output" three
+}
+
 @test "a file that names itself program of another machine" {
     printf 'garbage' >"$B/rootfs/bin/garbage"
     chmod 755 "$B/rootfs/bin/garbage"

@@ -127,6 +127,69 @@ END
     assert_equal "$(grep -c LOOPBACK <<<"$output")" 1
 }
 
+@test "--allow: nothing but what the rules name, by the answers the container got" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+export NETPEER_LOG=$XDG_RUNTIME_DIR/questions
+peer dns 127.0.0.53 53 good.example=@cdn.example cdn.example=198.51.100.1 evil.example=198.51.100.2 \
+    rebound.good.example=169.254.169.254 inside.good.example=127.0.0.1
+ip addr add 198.51.100.2/32 dev lo
+for port in 7000 7001; do peer tcp 198.51.100.1 $port; peer tcp 198.51.100.2 $port; done
+peer tcp 169.254.169.254 7000
+peer tcp 127.0.0.1 7000
+ask hello >"$tree/line"
+bryo sandbox --net slirp --allow good.example:7000 --allow '*.good.example' "$tree" -- sh -c '
+    try() { nc -w 2 $1 $2 </line >/out && echo "reached $1 $2" || echo "refused $1 $2"; }
+    try 198.51.100.1 7000                     # its name was not asked for yet
+    nslookup -type=a good.example >/dev/null
+    try 198.51.100.1 7000
+    try 198.51.100.1 7001
+    try 198.51.100.2 7000
+    nslookup -type=a evil.example
+    nslookup -type=a cdn.example | grep -c NXDOMAIN
+    nslookup -type=a rebound.good.example | grep Address
+    try 169.254.169.254 7000
+    nslookup -type=a inside.good.example | grep Address
+    try 127.0.0.1 7000
+    try 10.0.2.3 53
+    try 198.51.100.2 7000
+    true'
+cat "$NETPEER_LOG"
+END
+    assert_status 0
+    local line first
+    first=$(grep -n 'ed 198.51.100.1 7000' <<<"$output" | head -n 2)
+    assert_equal "$(cut -d: -f2 <<<"$first")" $'refused 198.51.100.1 7000\nreached 198.51.100.1 7000'
+    for line in "refused 198.51.100.1 7001" "refused 198.51.100.2 7000" "refused 169.254.169.254 7000" \
+        "refused 127.0.0.1 7000" "refused 10.0.2.3 53" NXDOMAIN "Address: 169.254.169.254"; do
+        assert_output "$line"
+    done
+    # What is not allowed is not even asked; each refusal is told once, and how often it came at the end.
+    refute_output "evil.example 1"
+    assert_output "warning: network: refused tcp 198.51.100.2:7000: not allowed"
+    assert_output "warning: network: refused tcp 198.51.100.2:7000 2 times"
+    assert_output "warning: network: refused name evil.example: not allowed"
+    assert_output "warning: network: refused tcp 169.254.169.254:7000: link-local, or the metadata of a cloud"
+    assert_equal "$(grep -c "198.51.100.2:7000: not" <<<"$stderr")" 1
+}
+
+@test "--allow by address, network and port; the gateway and metadata by their own address only" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+for at in 198.51.100.1 169.254.169.254 127.0.0.1; do peer tcp $at 7000; done
+ask hello >"$tree/line"
+for rule in 198.51.100.0/24 198.51.100.1:7000 198.51.100.1:7001 0.0.0.0/0 169.254.0.0/16 169.254.169.254 10.0.2.2:7000 10.0.0.0/8; do
+    bryo sandbox --net slirp --allow $rule "$tree" -- sh -c "
+        echo; echo $rule:"' 
+        for at in 198.51.100.1 169.254.169.254 10.0.2.2; do nc -w 2 $at 7000 </line >/out && echo -n " $at"; done' 2>/dev/null
+done
+bryo sandbox --net slirp "$tree" -- sh -c 'nc -w 2 169.254.169.254 7000 </line || echo; echo no metadata'
+END
+    assert_equal "$(sed 's/ *$//' <<<"$output")" $'\n198.51.100.0/24:\n 198.51.100.1\n198.51.100.1:7000:\n 198.51.100.1\n198.51.100.1:7001:\n\n0.0.0.0/0:\n 198.51.100.1\n169.254.0.0/16:\n\n169.254.169.254:\n 169.254.169.254\n10.0.2.2:7000:\n 10.0.2.2\n10.0.0.0/8:\n\nno metadata'
+}
+
 @test "datagrams in fragments arrive whole" {
     skip_without_slirp
     network_tree
@@ -254,6 +317,9 @@ END
         "--net none --host-loopback|--host-loopback: it needs --net slirp" \
         "--dns 1.1.1.1|--dns: it needs a network" \
         "--net slirp --dns example.com|--dns \"example.com\": expected the address of a resolver" \
+        "--net none --allow 192.0.2.1|--allow: it needs --net slirp" \
+        "--net slirp --allow a..b|--allow: expected HOST[:PORT], ADDRESS[:PORT] or NETWORK[:PORT], found \"a..b\"" \
+        "--net slirp,allow=10.0.0.1/8|--net: option allow: expected HOST[:PORT]" \
         "--add-host nonsense|--add-host: expected NAME:ADDRESS, found \"nonsense\"" \
         "--add-host a;b:1.1.1.1|--add-host: expected NAME:ADDRESS"; do
         # shellcheck disable=SC2086

@@ -38,7 +38,7 @@ verbs() {
     for verb in checkpoint restore; do
         run "$BRYO" "$verb" --help
         assert_status 1
-        assert_output "unknown command \"$verb\""
+        assert_equal "$output" "bryo: unknown command \"$verb\": bryo neither checkpoints nor restores containers"
         run "$BRYO" help
         not grep -qE "^ +$verb " <<<"$output"
     done

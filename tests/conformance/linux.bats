@@ -46,9 +46,16 @@ load lib
         'linux.memoryPolicy: set MPOL_BIND for the nodes "8191": invalid argument (EINVAL)'
 }
 
-# property: linux.intelRdt
-@test "intelRdt is refused, also when it is empty, which asks for a class named after the container" {
-    ! other_runtime || skip "another runtime may have it"
-    refused '.linux.intelRdt = {}' 'linux.intelRdt: not supported by this version of bryo'
-    refused '.linux.intelRdt = {closID: "x"}' 'linux.intelRdt: not supported by this version of bryo'
+# property: linux.intelRdt linux.intelRdt.closID linux.intelRdt.schemata linux.intelRdt.l3CacheSchema linux.intelRdt.memBwSchema
+# property: linux.intelRdt.enableMonitoring
+# rootless: no: the resctrl file system belongs to root
+# note: with a resctrl file system, of which `tests/unit/test_resctrl.c` has an imitation
+@test "intelRdt without a resctrl file system is an error, also when it asks for a class named after the container" {
+    ! other_runtime || skip "the words are bryo's"
+    ! grep -q ' - resctrl ' /proc/self/mountinfo || skip "this machine has resctrl mounted"
+    local filter
+    for filter in '{}' '{closID: "box"}' '{schemata: ["L3:0=f"]}' '{l3CacheSchema: "L3:0=f"}' '{memBwSchema: "MB:0=50"}' '{enableMonitoring: true}'; do
+        refused ".linux.intelRdt = $filter" 'linux.intelRdt: no resctrl file system is mounted' 'mount -t resctrl resctrl /sys/fs/resctrl'
+    done
+    refused '.linux.intelRdt = {memBwSchema: "L3:0=f"}' 'linux.intelRdt.memBwSchema: expected a line that starts with "MB:"'
 }

@@ -135,6 +135,12 @@ CAP_SYS_RESOURCE=24
     expect '.capabilities.permitted | contains(["CAP_CHOWN"])' '.capabilities.effective | contains(["CAP_CHOWN"])'
 }
 
+# property: process.capabilities.inheritable process.capabilities.ambient
+@test "inheritable and ambient sets that are not asked for are empty" {
+    inspect 'grant(["CAP_KILL", "CAP_CHOWN"])'
+    expect '.capabilities.bounding == ["CAP_CHOWN", "CAP_KILL"]' '.capabilities.inheritable == []' '.capabilities.ambient == []'
+}
+
 # property: process.capabilities.permitted process.capabilities.effective process.capabilities.ambient
 @test "a program that is not uid 0 keeps the ambient capabilities and no other" {
     if kind nosub; then

@@ -18,6 +18,7 @@ conformance_nosub   the same as a user without subordinate ids
 conformance_userns  the same as uid 0 inside a user namespace
 conformance_root    the same as root of the machine
 image       the archive helper, hostile archives
+fuzz        each target of tests/fuzz for some seconds, under the sanitizers
 fire        failure injection: each system call of each verb fails once, or is its last (a sample)
 docs        examples of README.md and docs/, scripts of examples/
 quickstart  examples/quickstart as a user and as root
@@ -199,6 +200,13 @@ suite_conformance_root() {
 
 suite_image() {
     gcc_build && bats_as build-gcc "$TEST_USER" image
+}
+
+suite_fuzz() {
+    gcc_build || return 1
+    install -d -m 755 -o "$(id -u "$TEST_USER")" -g "$(id -g "$TEST_USER")" "$WORK/build-fuzz"
+    local EXTRA_ENV=()
+    as_user "$TEST_USER" env BRYO="$WORK/build-gcc/bryo" FUZZ_BUILD="$WORK/build-fuzz" "$WORK/src/tests/fuzz/run" --seconds 6
 }
 
 # A sample, another one each time; FIRE_SEED repeats one, and tests/fire/run --all does all of it.

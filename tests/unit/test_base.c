@@ -98,6 +98,23 @@ static void test_log_text(void **state)
     assert_string_equal(text, "bryo: it failed\nbryo: hint: mend it\nbryo: warning: careful with 7\n");
 }
 
+/* What strangers wrote into a config.json or a file name must not talk to the terminal. */
+static void test_log_shows_control_characters(void **state)
+{
+    _cleanup_free_ char *path = str_printf("%s/log", dir), *text = NULL;
+    _cleanup_error_ struct error err = ERROR_INIT;
+    struct log log = LOG_INIT;
+
+    (void)state;
+    assert_int_equal(log_open(&log, path, NULL), 0);
+    error_set(&err, EINVAL, "open \"\033[2J\x7f\xc2\x9bx\r\n\xc3\xa4\tb\"");
+    error_hint(&err, "two\nlines\033");
+    log_error(&log, &err);
+    text = logged(&log);
+    assert_string_equal(text, "bryo: open \"\\x1b[2J\\x7f\\xc2\\x9bx\\x0d\\n\xc3\xa4\tb\"\n"
+                              "bryo: hint: two\nlines\\x1b\n");
+}
+
 static void test_log_json(void **state)
 {
     _cleanup_free_ char *path = str_printf("%s/log", dir), *text = NULL;
@@ -266,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_error_shape),
         T(test_log_text),
         T(test_log_json),
+        T(test_log_shows_control_characters),
         cmocka_unit_test(test_log_names),
         cmocka_unit_test(test_log_open_failure),
         cmocka_unit_test(test_fd_passing),

@@ -71,6 +71,7 @@ static int setup(void **state)
     x->settings.configure = true;
     x->settings.host_loopback = false;
     x->settings.ipv6 = true;
+    x->settings.log.level = LOG_LEVEL_ERROR;
     assert_int_equal(netaddr_parse("127.0.0.53", &x->settings.upstream[0]), 0);
     x->settings.n_upstreams = 1;
     assert_int_equal(settings_complete(&x->settings, NULL), 0);

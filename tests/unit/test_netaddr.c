@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/netaddr.h"
+#include "base/netrule.h"
 
 static struct netaddr addr(const char *text)
 {
@@ -116,12 +117,65 @@ static void places_in_a_network(void **state)
     assert_string_equal(netaddr_format(text, &a), "fd00::2");
 }
 
+static void rules(void **state)
+{
+    static const struct {
+        const char *text, *name, *block;
+        unsigned port;
+    } good[] = {
+        {"example.com", "example.com", NULL, 0},     {"EXAMPLE.com:443", "example.com", NULL, 443},
+        {"*.example.com", "example.com", NULL, 0},   {"localhost", "localhost", NULL, 0},
+        {"192.0.2.1", "", "192.0.2.1", 0},           {"192.0.2.1:80", "", "192.0.2.1", 80},
+        {"10.0.0.0/8:53", "", "10.0.0.0/8", 53},     {"2001:db8::1", "", "2001:db8::1", 0},
+        {"[2001:db8::]:443", "", "2001:db8::", 443}, {"[2001:db8::/32]", "", "2001:db8::/32", 0},
+    };
+    static const char *const bad[] = {
+        "",     ":443",        "example.com:", "example.com:0", "example.com:65536",
+        "a b",  "exa..mple",   ".example.com", "example.com.",  "*example.com",
+        "*",    "*.",          "10.0.0.1/8",   "10.0.0",        "1.2.3.4.5",
+        "[::1", "[a.example]", "[::1]443",     "host:http",     "a.*.example"};
+    char text[NETBLOCK_TEXT_MAX];
+    struct netrule r;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        assert_int_equal(netrule_parse(good[i].text, &r, NULL), 0);
+        assert_string_equal(r.name, good[i].name);
+        assert_int_equal(r.port, good[i].port);
+        assert_int_equal(r.below, good[i].text[0] == '*');
+        if (good[i].block)
+            assert_string_equal(netblock_format(text, &r.block), good[i].block);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        if (netrule_parse(bad[i], &r, NULL) != -EINVAL)
+            fail_msg("\"%s\" is taken", bad[i]);
+}
+
+static void names_of_rules(void **state)
+{
+    struct netrule one, below, address;
+
+    (void)state;
+    assert_int_equal(netrule_parse("example.com", &one, NULL), 0);
+    assert_int_equal(netrule_parse("*.example.com", &below, NULL), 0);
+    assert_int_equal(netrule_parse("192.0.2.1", &address, NULL), 0);
+    assert_true(netrule_has_name(&one, "example.com"));
+    assert_false(netrule_has_name(&one, "www.example.com"));
+    assert_false(netrule_has_name(&one, "badexample.com"));
+    assert_true(netrule_has_name(&below, "a.b.example.com"));
+    assert_false(netrule_has_name(&below, "example.com"));
+    assert_false(netrule_has_name(&below, ".example.com"));
+    assert_false(netrule_has_name(&below, "badexample.com"));
+    assert_false(netrule_has_name(&address, ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_as_text),   cmocka_unit_test(addresses_and_sockets),
         cmocka_unit_test(networks_as_text),    cmocka_unit_test(what_is_in_a_network),
-        cmocka_unit_test(places_in_a_network),
+        cmocka_unit_test(places_in_a_network), cmocka_unit_test(rules),
+        cmocka_unit_test(names_of_rules),
     };
 
     return cmocka_run_group_tests_name("netaddr", tests, NULL, NULL);

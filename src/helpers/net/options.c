@@ -153,6 +153,23 @@ static int take_no_loopback(struct settings *c, const char *value, struct error 
     return 0;
 }
 
+static int take_no_metadata(struct settings *c, const char *value, struct error *err)
+{
+    (void)value;
+    (void)err;
+    c->deny_metadata = true;
+    return 0;
+}
+
+static int take_allow(struct settings *c, const char *value, struct error *err)
+{
+    if (c->n_allow == NET_RULES_MAX)
+        return error_set(err, EINVAL, "at most %d rules can be given", NET_RULES_MAX);
+    int r = netrule_parse(value, &c->allow[c->n_allow], err);
+    c->n_allow += r == 0;
+    return r;
+}
+
 static int take_no_dns(struct settings *c, const char *value, struct error *err)
 {
     (void)value;
@@ -221,6 +238,10 @@ static const struct option_row rows[] = {
     {"cidr6", 0, "NET", "the IPv6 network; default fd00::/64", take_cidr6},
     {"disable-host-loopback", 0, NULL, "the gateway's address does not lead to the loopback of the host",
      take_no_loopback},
+    {"disable-metadata", 0, NULL, "no link-local addresses, nor those where clouds tell secrets",
+     take_no_metadata},
+    {"allow", 0, "RULE", "nothing else but HOST[:PORT], ADDRESS[:PORT], NETWORK[:PORT]; again for more",
+     take_allow},
     {"disable-dns", 0, NULL, "no resolver at the third address of the network", take_no_dns},
     {"dns", 0, "ADDR", "ask this resolver instead of those of /etc/resolv.conf; again for more", take_dns},
     {"macaddress", 0, "MAC", "of the interface", take_mac},

@@ -9,8 +9,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/netaddr.h"
+#include "base/netrule.h"
 
 #define NET_UPSTREAMS_MAX 4
+#define NET_RULES_MAX     64 /* a set of them is 64 bits */
 
 struct settings {
     /* Where the interface is to be: descriptors of namespaces, or names that are opened (enter.c). */
@@ -34,7 +36,10 @@ struct settings {
 
     /* What the network may do. */
     bool host_loopback; /* the gateway's address leads to the host's 127.0.0.1 and ::1 */
-    bool dns;           /* the nameserver's address answers */
+    bool deny_metadata; /* link-local addresses and those where clouds tell secrets */
+    struct netrule allow[NET_RULES_MAX];
+    unsigned n_allow; /* 0: everything else is open */
+    bool dns;         /* the nameserver's address answers */
     struct netaddr upstream[NET_UPSTREAMS_MAX];
     unsigned n_upstreams; /* 0: of /etc/resolv.conf */
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +44,9 @@ int stage_init(struct stage *s, const struct settings *settings, struct loop *lo
 
     s->settings = settings;
     s->announced = !settings->configure;
-    policy_init(&s->policy, settings);
+    s->refusals.log = &settings->log;
     s->buf = malloc(FRAME_MAX);
-    if (!s->buf || flow_table_init(&s->flows, max) < 0 ||
+    if (!s->buf || policy_init(&s->policy, settings) < 0 || flow_table_init(&s->flows, max) < 0 ||
         dns_init(&s->dns, loop, settings->upstream, settings->n_upstreams, dns_answer, s) < 0)
         return error_oom(err);
     return 0;
@@ -55,6 +56,8 @@ void stage_free(struct stage *s)
 {
     flow_table_free(&s->flows);
     reasm_free(&s->reasm);
+    policy_free(&s->policy);
+    refusals_close(&s->refusals);
     if (s->dns.buf)
         dns_close(&s->dns);
     free(s->buf);
@@ -88,14 +91,30 @@ static void refuse(struct stage *s, const struct frame *f)
         send_plain(s, s->buf, len);
 }
 
-/* The words are for the log. */
+static void note_refusal(struct stage *s, const struct frame *f, const char *why)
+{
+    bool ports = f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP;
+    char what[REFUSALS_WHAT], text[NETADDR_TEXT_MAX], port[8] = "";
+
+    if (ports)
+        snprintf(port, sizeof port, ":%u", f->dport);
+    netaddr_format(text, &f->dst);
+    snprintf(what, sizeof what, ports && f->type == ETHERTYPE_IPV6 ? "%s [%s]%s" : "%s %s%s",
+             f->proto == IPPROTO_TCP   ? "tcp"
+             : f->proto == IPPROTO_UDP ? "udp"
+                                       : "ping",
+             text, port);
+    refusals_add(&s->refusals, what, why);
+}
+
 static void refuse_by_policy(struct stage *s, const struct frame *f, enum policy_verdict verdict,
                              const char *why)
 {
-    (void)why;
     s->counts.refused++;
-    if (verdict == POLICY_REFUSE)
-        refuse(s, f);
+    if (verdict != POLICY_REFUSE)
+        return;
+    note_refusal(s, f, why);
+    refuse(s, f);
 }
 
 static bool is_broadcast(const struct netaddr *addr)
@@ -126,11 +145,25 @@ static void dns_answer(void *data, const struct dns_client *client, const struct
                                  .dport = client->port};
     size_t at = FRAME_UDP_PAYLOAD(&client->client);
 
-    (void)q;
     if (len > FRAME_MAX - at)
         return;
+    policy_learn(&s->policy, q->name, msg, len, s->now_ms);
     memcpy(s->buf + at, msg, len);
     send_plain(s, s->buf, frame_build_udp(&e, s->buf, len));
+}
+
+/* As if there were no such name: every resolver takes that as final and none asks again. */
+static void refuse_name(struct stage *s, const struct frame *f, const struct dns_client *client,
+                        const struct dns_question *q)
+{
+    uint8_t error[DNS_HLEN + DNS_NAME_MAX + 8];
+    char what[REFUSALS_WHAT];
+
+    s->counts.refused++;
+    snprintf(what, sizeof what, "name %s", q->name);
+    refusals_add(&s->refusals, what, "not allowed");
+    if (q->end <= sizeof error)
+        dns_answer(s, client, q, error, dns_build_error(f->payload, q, DNS_RCODE_NXDOMAIN, error));
 }
 
 static void ask_resolver(struct stage *s, const struct frame *f)
@@ -144,6 +177,8 @@ static void ask_resolver(struct stage *s, const struct frame *f)
     int r = dns_parse_query(f->payload, f->payload_len, &q);
     if (r == -EOPNOTSUPP && q.end <= sizeof error)
         dns_answer(s, &client, &q, error, dns_build_error(f->payload, &q, DNS_RCODE_NOTIMP, error));
+    else if (r == 0 && !policy_allows_name(&s->policy, q.name))
+        refuse_name(s, f, &client, &q);
     else if (r == 0)
         dns_ask(&s->dns, &client, &q, f->payload, f->payload_len, s->now_ms);
     else
@@ -268,6 +303,10 @@ static bool translate(struct stage *s, const struct frame *f, struct flow_key *k
 
     if (f->proto != IPPROTO_TCP || f->dport != DNS_PORT || !is_nameserver(s, &f->dst))
         return true;
+    if (s->settings->n_allow) {
+        refuse_by_policy(s, f, POLICY_REFUSE, "with rules, names are looked up by UDP only");
+        return false;
+    }
     upstream = upstream_like(s, &f->dst);
     if (!upstream) {
         refuse_by_policy(s, f, POLICY_REFUSE, "no resolver of this protocol version");
@@ -281,7 +320,7 @@ static bool translate(struct stage *s, const struct frame *f, struct flow_key *k
 static bool may_open(struct stage *s, const struct frame *f)
 {
     const char *why = "";
-    enum policy_verdict verdict = policy_judge(&s->policy, &f->dst, &why);
+    enum policy_verdict verdict = policy_judge(&s->policy, &f->dst, f->dport, s->now_ms, &why);
 
     if (verdict == POLICY_PASS && f->proto == IPPROTO_ICMP && !s->ping) {
         why = "the host does not allow ping";

@@ -19,6 +19,7 @@
 #include "helpers/net/frame.h"
 #include "helpers/net/policy.h"
 #include "helpers/net/reasm.h"
+#include "helpers/net/refusals.h"
 #include "helpers/net/settings.h"
 #include "helpers/net/vnet.h"
 
@@ -44,6 +45,7 @@ struct stage {
     struct flow_table flows;
     struct reasm reasm;
     struct policy policy;
+    struct refusals refusals;
     struct dns dns;
     struct stage_counts counts;
     int64_t now_ms;    /* set by the loop before each round */
