@@ -43,9 +43,10 @@ _bryo()
         [update]='-r --resources --memory --memory-reservation --memory-swap --kernel-memory --kernel-memory-tcp --cpu-share --cpu-quota --cpu-period --cpu-burst --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --pids-limit --blkio-weight --l3-cache-schema --mem-bw-schema -h --help'
         [events]='--stats --interval -h --help'
         [mounts]='-t --type -s --source -d --destination -o --options --force -f --format -h --help'
+        [port]='-f --format -h --help'
         [spec]='-b --bundle --rootless -h --help'
         [features]='-h --help'
-        [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --max-size -h --help'
+        [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback -p --publish --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --max-size -h --help'
         [unpack]='--max-size -h --help'
         [check]='-f --format -h --help'
         [help]='-h --help'
@@ -130,6 +131,8 @@ _bryo()
         ['mounts --options']=':'
         ['mounts -f']=': table json'
         ['mounts --format']=': table json'
+        ['port -f']=': table json'
+        ['port --format']=': table json'
         ['spec -b']=':dir'
         ['spec --bundle']=':dir'
         ['sandbox -e']=':'
@@ -154,6 +157,8 @@ _bryo()
         ['sandbox --pids']=':'
         ['sandbox --io-weight']=':'
         ['sandbox --net']=': none host slirp'
+        ['sandbox -p']=':'
+        ['sandbox --publish']=':'
         ['sandbox --allow']=':'
         ['sandbox --dns']=':'
         ['sandbox --add-host']=':'
@@ -179,6 +184,7 @@ _bryo()
         [update]=':id'
         [events]=':id'
         [mounts]=': :id'
+        [port]=': :id :'
         [spec]=''
         [features]=''
         [sandbox]=':file'
@@ -229,14 +235,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts spec features sandbox unpack check help'
+        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack check help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts spec features sandbox unpack check help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack check help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi

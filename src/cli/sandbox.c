@@ -41,6 +41,8 @@ static const struct option_def options[] = {
      "none (only loopback; the default), slirp (a network of its own), or host (share the host's)"},
     {"host-loopback", 0, OPT_FLAG, AT(host_loopback), NULL,
      "the gateway's address leads to the loopback of the host"},
+    {"publish", 'p', OPT_STRV, AT(publish), "[ADDR:]HOST:CONTAINER[/udp]",
+     "let a port of the host lead inside"},
     {"allow", 0, OPT_STRV, AT(allow), "HOST|NET[:PORT]", "reach this and nothing else; may be given again"},
     {"dns", 0, OPT_STRV, AT(dns), "ADDR", "ask this resolver, not those of the host"},
     {"add-host", 0, OPT_STRV, AT(add_host), "NAME:ADDR", "a line of /etc/hosts"},

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/process.h"
 #include "container/internal.h"
+#include "container/ports.h"
 #include "userns/within.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -138,12 +140,40 @@ static int emit_stats(const struct cgroup *cg, event_sink *emit, void *sink, str
     return r < 0 ? r : emit(sink, "stats", data, err);
 }
 
+/* Numbers of the cgroup, and of the network if that is bryo's; one of both is enough. */
+static int read_stats(const struct subject *s, cJSON **out, struct error *err)
+{
+    _cleanup_cjson_ cJSON *interface = NULL, *data = NULL;
+    int r = network_interface_stats(&s->dir, &interface, err);
+
+    if (r == 0 && interface && !cgroup_exists(&s->cg)) {
+        data = cJSON_CreateObject();
+        r = data ? 0 : error_oom(err);
+    } else if (r == 0) {
+        r = cgroup_stats(&s->cg, &data, err);
+    }
+    if (r < 0)
+        return r;
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(data, "network_interfaces");
+    if (interface && !list)
+        list = cJSON_AddArrayToObject(data, "network_interfaces");
+    if (interface && (!list || !cJSON_AddItemToArray(list, interface)))
+        return error_oom(err);
+    (void)TAKE_PTR(interface);
+    *out = TAKE_PTR(data);
+    return 0;
+}
+
 int container_stats(const struct runtime *rt, const char *id, event_sink *emit, void *sink, struct error *err)
 {
     _cleanup_subject_ struct subject s = SUBJECT_INIT;
+    cJSON *data = NULL;
     int r = find(&s, rt, id, false, err);
 
-    return r < 0 ? r : failed(emit_stats(&s.cg, emit, sink, err), "read the statistics of", id, err);
+    if (r < 0)
+        return r;
+    r = read_stats(&s, &data, err);
+    return failed(r < 0 ? r : emit(sink, "stats", data, err), "read the statistics of", id, err);
 }
 
 static int start_timer(uint64_t interval_ns, struct error *err)

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -147,15 +149,18 @@ static int open_log(const struct container *c, struct error *err)
 
 int network_start(struct container *c, struct error *err)
 {
-    _cleanup_close_ int log_fd = -EBADF;
+    _cleanup_close_ int log_fd = -EBADF, api_fd = -EBADF;
 
     if (!needs_helper(c))
         return 0;
     log_fd = open_log(c, err);
     if (log_fd < 0)
         return log_fd;
+    api_fd = unix_listen_at(c->dir.fd, STATEDIR_NET_SOCKET, SOCK_STREAM);
+    if (api_fd < 0)
+        return error_sys(err, -api_fd, "create the socket of the network in the state directory");
     return net_helper_start(&c->net_helper, &c->net, c->init_pid, c->init_pidfd, c->new_ns[OCI_NS_USER],
-                            c->rt->log, log_fd, err);
+                            api_fd, c->rt->log, log_fd, err);
 }
 
 int network_wait(struct container *c, struct error *err)

@@ -160,7 +160,7 @@ static bool is_own_name(const char *name)
     static const char *const names[] = {STATEDIR_LOCK,    STATEDIR_STATE,        STATEDIR_CONFIG,
                                         STATEDIR_MOUNTS,  STATEDIR_WAITING,      STATEDIR_SOCKET,
                                         STATEDIR_CGROUP,  STATEDIR_SOCKET_EARLY, STATEDIR_RESOLV_CONF,
-                                        STATEDIR_NET_LOG, STATEDIR_NOTIFY};
+                                        STATEDIR_NET_LOG, STATEDIR_NET_SOCKET,   STATEDIR_NOTIFY};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         size_t len = strlen(names[i]);

@@ -9,6 +9,7 @@
  *   ROOT/ID/waiting      OFD write lock: held by an init that waits for start. It lets go right before its
  * exec, and its death does too, so "created" can be told from "running" without anything that could go stale
  *   ROOT/ID/resolv.conf  shown to the container as /etc/resolv.conf, where its network is bryo's
+ *   ROOT/ID/net.sock     the socket of the container's network: its ports and its numbers
  *   ROOT/ID/net.log      what the network of a detached container has to say
  *   ROOT/ID/start.sock   the socket on which a waiting init listens; it gets this name when the container is
  * created
@@ -31,6 +32,7 @@
 #define STATEDIR_MOUNTS       "mounts.json"
 #define STATEDIR_RESOLV_CONF  "resolv.conf"
 #define STATEDIR_NET_LOG      "net.log"
+#define STATEDIR_NET_SOCKET   "net.sock"
 #define STATEDIR_NOTIFY       "notify" /* a directory (notify.h) */
 #define STATEDIR_SOCKET       "start.sock"
 #define STATEDIR_SOCKET_EARLY ".start.sock" /* its name until the container is created */

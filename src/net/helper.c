@@ -21,7 +21,7 @@
 #define END_WAIT_MS 500
 
 /* The descriptors that the helper gets, as it numbers them. */
-enum { FD_STATUS = 3, FD_PIDFD, FD_NETNS, FD_USERNS };
+enum { FD_STATUS = 3, FD_PIDFD, FD_NETNS, FD_API, FD_USERNS };
 
 int net_helper_check(const struct net_spec *spec, struct error *err)
 {
@@ -55,6 +55,7 @@ static int add_words(char ***argv, const struct net_spec *s, bool userns, const 
         {true, str_printf("--status-fd=%d", FD_STATUS)},
         {true, str_printf("--pidfd=%d", FD_PIDFD)},
         {true, str_printf("--netns-fd=%d", FD_NETNS)},
+        {true, str_printf("--api-fd=%d", FD_API)},
         {userns, str_printf("--userns-fd=%d", FD_USERNS)},
         {log->format == LOG_FORMAT_JSON, strdup("--log-format=json")},
         {true, str_printf("--log-level=%s", levels[log->level])},
@@ -74,6 +75,11 @@ static int add_words(char ***argv, const struct net_spec *s, bool userns, const 
         else if (!words[i].word || r < 0 || strv_take(argv, words[i].word) < 0)
             r = -ENOMEM;
     }
+    STRV_FOREACH (port, s->publish) {
+        char *word = str_printf("--publish=%s", *port);
+        if (!word || strv_take(argv, word) < 0)
+            r = -ENOMEM;
+    }
     STRV_FOREACH (rule, s->allow) {
         char *word = str_printf("--allow=%s", *rule);
         if (!word || strv_take(argv, word) < 0)
@@ -88,7 +94,7 @@ static int add_words(char ***argv, const struct net_spec *s, bool userns, const 
 }
 
 int net_helper_start(struct net_helper *h, const struct net_spec *spec, pid_t pid, int pidfd, bool userns,
-                     const struct log *log, int log_fd, struct error *err)
+                     int api_fd, const struct log *log, int log_fd, struct error *err)
 {
     _cleanup_free_ char *path = NULL;
     _cleanup_strv_ char **argv = NULL;
@@ -108,14 +114,14 @@ int net_helper_start(struct net_helper *h, const struct net_spec *spec, pid_t pi
         return error_sys(err, errno, "make a pipe for the network");
     h->status_fd = status[0];
     _cleanup_close_ int theirs = status[1];
-    const int fds[] = {theirs, pidfd, netns, user};
+    const int fds[] = {theirs, pidfd, netns, api_fd, user};
     struct spawn s = SPAWN_INIT;
     s.path = path;
     s.argv = argv;
     s.env = (char *const[]){NULL};
     s.stdout_fd = s.stderr_fd = log_fd;
     s.fds = fds;
-    s.n_fds = userns ? 4 : 3;
+    s.n_fds = userns ? 5 : 4;
     r = spawn_start(&s, err);
     if (r < 0) {
         fd_close(&h->status_fd);

@@ -25,9 +25,10 @@ struct net_helper {
 int net_helper_check(const struct net_spec *spec, struct error *err);
 
 /* Starts it for the container whose init is @pid, held by @pidfd, in a network namespace of its own, and a
- * user namespace of its own if @userns. Messages go to @log_fd in the format of @log. */
+ * user namespace of its own if @userns. It serves its API on the listening socket @api_fd. Messages go to
+ * @log_fd in the format of @log. */
 int net_helper_start(struct net_helper *h, const struct net_spec *spec, pid_t pid, int pidfd, bool userns,
-                     const struct log *log, int log_fd, struct error *err);
+                     int api_fd, const struct log *log, int log_fd, struct error *err);
 
 /* Waits until the network is up; returns at once if that is known already, or there is none. */
 int net_helper_wait(struct net_helper *h, struct error *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/netport.h"
 #include "base/netrule.h"
 #include "base/str.h"
 
@@ -14,6 +15,7 @@
 #define MTU_MAX          65520
 #define RESOLVERS_MAX    4
 #define RULES_MAX        64
+#define PORTS_MAX        64
 
 static const struct {
     const char *name;
@@ -97,6 +99,18 @@ static int take_allow(struct net_spec *s, const char *value, struct error *err)
     return strv_add(&s->allow, value) < 0 ? error_oom(err) : 0;
 }
 
+static int take_publish(struct net_spec *s, const char *value, struct error *err)
+{
+    struct netport port;
+    int r = netport_parse(value, &port, err);
+
+    if (r < 0)
+        return r;
+    if (strv_len(s->publish) == PORTS_MAX)
+        return error_set(err, EINVAL, "at most %d ports or ranges can be given", PORTS_MAX);
+    return strv_add(&s->publish, value) < 0 ? error_oom(err) : 0;
+}
+
 static const struct {
     const char *name;
     bool flag; /* alone it means yes */
@@ -109,6 +123,7 @@ static const struct {
     {"host-loopback", true, take_host_loopback},
     {"dns", false, take_dns},
     {"allow", false, take_allow},
+    {"publish", false, take_publish},
 };
 
 static int take_option(struct net_spec *s, char *word, struct error *err)
@@ -129,7 +144,8 @@ static int take_option(struct net_spec *s, char *word, struct error *err)
     }
     _cleanup_free_ char *shown = str_quote(word, 80);
     error_set(err, EINVAL, "unknown option \"%s\"", shown ? shown : "?");
-    error_hint(err, "slirp has mtu, cidr, cidr6, ipv6, host-loopback, dns and allow: see bryo-network(7)");
+    error_hint(
+        err, "slirp has mtu, cidr, cidr6, ipv6, host-loopback, dns, allow and publish: see bryo-network(7)");
     return -EINVAL;
 }
 
@@ -167,6 +183,7 @@ void net_spec_free(struct net_spec *spec)
 {
     strv_free(spec->resolvers);
     strv_free(spec->allow);
+    strv_free(spec->publish);
     *spec = (struct net_spec){0};
 }
 

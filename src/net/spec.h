@@ -29,6 +29,7 @@ struct net_spec {
     bool ipv6;
     bool host_loopback;
     char **allow;     /* base/netrule.h; NULL: no rules */
+    char **publish;   /* base/netport.h */
     bool dns;         /* a resolver at the third address of the network */
     char **resolvers; /* that it asks; NULL: those of the host */
 };

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/netport.h"
 #include "base/netrule.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -140,13 +141,18 @@ static char *join_net_options(const struct sandbox_options *o)
         strbuf_addf(&text, ",dns=%s", *address);
     STRV_FOREACH (rule, o->allow)
         strbuf_addf(&text, ",allow=%s", *rule);
+    STRV_FOREACH (port, o->publish)
+        strbuf_addf(&text, ",publish=%s", *port);
     return strbuf_take(&text);
 }
 
 static int check_network(struct sandbox *s, struct error *err)
 {
     const struct sandbox_options *o = s->opt;
-    const char *needs_slirp = o->host_loopback ? "host-loopback" : o->allow ? "allow" : NULL;
+    const char *needs_slirp = o->host_loopback ? "host-loopback"
+                              : o->allow       ? "allow"
+                              : o->publish     ? "publish"
+                                               : NULL;
     int r = net_spec_parse(o->net ? o->net : "none", &s->net, err);
     if (r < 0) {
         error_prefix(err, "--net");
@@ -166,6 +172,14 @@ static int check_network(struct sandbox *s, struct error *err)
         r = netrule_parse(*text, &rule, err);
         if (r < 0) {
             error_prefix(err, "--allow");
+            return r;
+        }
+    }
+    STRV_FOREACH (text, o->publish) {
+        struct netport port;
+        r = netport_parse(*text, &port, err);
+        if (r < 0) {
+            error_prefix(err, "--publish");
             return r;
         }
     }

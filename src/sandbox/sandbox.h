@@ -30,6 +30,7 @@ struct sandbox_options {
     char **add_host;     /* NAME:ADDRESS */
     bool host_loopback;
     char **allow;     /* rules of base/netrule.h */
+    char **publish;   /* ports of base/netport.h */
     const char *name; /* id of the container; NULL: a generated one */
     bool keep;
     const char *entry; /* program that gets the command as its arguments */

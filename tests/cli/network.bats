@@ -373,3 +373,194 @@ END
     assert_output "network: bryo-net ended without saying why: exit status 0"
     [ -e "$TMP/started" ]
 }
+
+
+@test "published ports: TCP by address, with the client's own address; UDP; ranges" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+cat >"$tree/serve.py" <<'PY'
+import socket, sys
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("0.0.0.0", int(sys.argv[1]))); s.listen(100)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("0.0.0.0", 53))
+open("/ready", "w").close()
+for _ in range(int(sys.argv[2])):
+    c, who = s.accept()
+    c.sendall(("%s %s\n" % (who[0], c.recv(100).decode().strip())).encode())
+    c.close()
+d, who = u.recvfrom(100)
+u.sendto(who[0].encode() + b" " + d, who)
+PY
+inside --name web -p 8080:80 -p 127.0.0.1:5353:53/udp -p 9000-9002:80-82 -- python3 /serve.py 80 4 &
+until [ -e "$tree/ready" ]; do sleep 0.05; done
+cat >"$tree/client.py" <<'PY'
+import socket, sys
+for local, to in ("127.0.0.1", 8080), ("198.51.100.1", 8080), ("198.51.100.1", 9000), ("198.51.100.1", 8080):
+    s = socket.create_connection((local, to), 5, (local, 0))
+    s.sendall(b"tcp%d\n" % to)
+    print(s.recv(100).decode().strip())
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.settimeout(5)
+u.sendto(b"udp", ("127.0.0.1", 5353))
+print(u.recv(100).decode())
+PY
+bryo port list web
+bryo port list web --format json
+bryo events --stats web
+python3 "$tree/client.py"
+wait
+END
+    assert_status 0
+    assert_output "10.0.2.2 tcp8080"     # from the host's loopback: the gateway
+    assert_output "198.51.100.1 tcp8080" # else the client itself
+    assert_output "198.51.100.1 tcp9000"
+    assert_output "10.0.2.2 udp"
+    assert_output "tcp    0.0.0.0:8080                     80"
+    assert_output "udp    127.0.0.1:5353                   53"
+    assert_output "tcp    0.0.0.0:9002                     82"
+    assert_output '"open_tcp":0'
+    assert_output '"network_interfaces":[{"Name":"tap0"'
+}
+
+@test "ports come and go while the container runs" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+inside --name web -- python3 -m http.server 80 --directory /etc &
+try() { python3 -c 'import urllib.request,sys; print(len(urllib.request.urlopen(sys.argv[1], timeout=3).read()) > 0)' "$1" 2>&1 | tail -n 1; }
+until [ -S "$XDG_RUNTIME_DIR/../inner/web/net.sock" ]; do sleep 0.05; done
+bryo port add web 8080:80 127.0.0.1:8081:80
+until try http://127.0.0.1:8080/ | grep -q True; do sleep 0.1; done
+try http://127.0.0.1:8081/
+bryo port add web 8080:80 || echo "status $?"
+bryo port remove web 8080:80
+try http://127.0.0.1:8080/
+try http://127.0.0.1:8081/
+bryo port remove web 8080:80 || echo "status $?"
+bryo port list web
+bryo kill web KILL
+wait
+bryo port list web || echo "status $?"
+END
+    assert_output $'True\nstatus 1'
+    assert_output "Connection refused"
+    assert_output "publish tcp 0.0.0.0:8080: the port is taken (EADDRINUSE)"
+    assert_output "hint: \`ss -lnp -t\` tells by whom"
+    assert_output 'tcp port 8080 is not published at that address'
+    assert_output 'container "web" does not exist'
+}
+
+@test "ports that cannot be had end the start, with the reason" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+peer tcp 198.51.100.1 7000
+bryo sandbox --net slirp -p 198.51.100.1:7000:80 "$tree" -- true; echo "status $?"
+bryo sandbox --net slirp -p 203.0.113.1:7000:80 "$tree" -- true; echo "status $?"
+bryo list -q
+END
+    assert_equal "$output" $'status 125\nstatus 125'
+    assert_output "network: publish tcp 198.51.100.1:7000: the port is taken (EADDRINUSE)"
+    assert_output "publish tcp 203.0.113.1:7000: cannot assign requested address (EADDRNOTAVAIL)"
+    assert_output "hint: the address is none of this machine's"
+    if ! is_root; then
+        run bryo sandbox --net slirp -p 80:80 "$TMP/tree" -- true
+        [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -le 80 ] ||
+            assert_output "sudo sysctl -w net.ipv4.ip_unprivileged_port_start=80"
+    fi
+    run bryo sandbox --net slirp -p 80 "$TMP/tree" -- true
+    assert_status 125
+    assert_output '--publish: expected [ADDRESS:]HOST:CONTAINER[/udp], found "80"'
+    run bryo sandbox -p 80:80 "$TMP/tree" -- true
+    assert_output "--publish: it needs --net slirp"
+}
+
+@test "port: mistakes" {
+    network_tree
+    make_bundle "$TMP/bundle"
+    set_args "$TMP/bundle" sleep 100
+    local id
+    id=$(new_id)
+    bryo run -d -b "$TMP/bundle" "$id"
+    run bryo port list "$id"
+    assert_status 1
+    assert_output "container \"$id\" has no network of bryo's"
+    assert_output "hint: it was not made with --net slirp"
+    run bryo port add "$id" 80
+    assert_output 'expected [ADDRESS:]HOST:CONTAINER[/udp], found "80"'
+    run bryo port add "$id"
+    assert_output "port add: which port?"
+    run bryo port move "$id" 1:1
+    assert_output 'port: expected add, remove or list, found "move"'
+    run bryo port add "$id" 1:1 --format json
+    assert_output "port add: it takes no --format"
+    bryo delete --force "$id"
+}
+
+@test "as slirp4netns: options, descriptors, the JSON commands" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+peer tcp 198.51.100.1 7000
+peer tcp 127.0.0.1 7000
+helper=$(dirname "$BRYO")/bryo-net
+unshare --user --map-root-user --net sleep 100 &
+pid=$!
+until [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ] && [ "$(cat /proc/$pid/comm)" = sleep ]; do sleep 0.05; done
+mkfifo "$XDG_RUNTIME_DIR/exit" "$XDG_RUNTIME_DIR/ready"
+sleep 100 >"$XDG_RUNTIME_DIR/exit" &
+keeper=$!
+"$helper" --disable-host-loopback --mtu=65520 --enable-sandbox --enable-seccomp --enable-ipv6 -c -e 3 -r 4 \
+    -a "$XDG_RUNTIME_DIR/api" --netns-type=path --userns-path=/proc/$pid/ns/user /proc/$pid/ns/net tap0 \
+    3<"$XDG_RUNTIME_DIR/exit" 4>"$XDG_RUNTIME_DIR/ready" &
+net=$!
+echo "ready $(cat "$XDG_RUNTIME_DIR/ready")"
+cat >"$tree/api.py" <<'PY'
+import json, socket, sys
+def ask(text):
+    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+    s.sendall(text.encode()); s.shutdown(socket.SHUT_WR)
+    print(s.recv(4096).decode().strip())
+ask('{"execute": "add_hostfwd", "arguments": {"proto": "tcp", "host_addr": "0.0.0.0", "host_port": 8080, "guest_addr": "10.0.2.100", "guest_port": 80}}')
+ask('{"execute": "add_hostfwd", "arguments": {"proto": "udp", "host_port": 8080, "guest_port": 80}}')
+ask('{"execute": "list_hostfwd"}')
+ask('{"execute": "remove_hostfwd", "arguments": {"id": 1}}')
+ask('{"execute": "remove_hostfwd", "arguments": {"id": 1}}')
+ask('{"execute": "add_hostfwd", "arguments": {"proto": "sctp"}}')
+ask('{"execute": "add_hostfwd", "arguments": {"proto": "tcp", "host_port": 0, "guest_port": 1}}')
+ask('{"execute": "format_disk"}')
+ask('{}')
+ask('no json')
+ask('x' * 5000)
+PY
+python3 "$tree/api.py" "$XDG_RUNTIME_DIR/api"
+nsenter --preserve-credentials -U -n -t $pid ip addr show tap0
+nsenter --preserve-credentials -U -n -t $pid python3 -c '
+import socket
+s = socket.create_connection(("198.51.100.1", 7000), 3); s.sendall(b"hi\n"); print(s.recv(100).decode())
+try: socket.create_connection(("10.0.2.2", 7000), 3)
+except OSError as e: print(e)'
+kill $keeper
+wait $net
+echo "ended $?"
+kill $pid
+END
+    assert_output "ready 1"
+    assert_output '{"return":{"id":1}}'
+    assert_output '{"return":{"id":2}}'
+    assert_output '"entries":[{"id":1,"proto":"tcp","host_addr":"0.0.0.0","host_port":8080,"guest_addr":"10.0.2.100","guest_port":80},{"id":2,"proto":"udp"'
+    assert_output '{"return":{}}'
+    assert_output '{"error":{"desc":"no port with the id 1 is published"}}'
+    assert_output '"bad request: bad arguments.proto"'
+    assert_output '"bad request: bad arguments.host_port"'
+    assert_output '"bad request: unknown execute"'
+    assert_output '"bad request: no execute found"'
+    assert_output '"bad request: cannot parse JSON"'
+    assert_output '"bad request: too large message"'
+    assert_output "mtu 65520"
+    assert_output "inet 10.0.2.100/24"
+    assert_output "inet6 fd00::64/64"
+    assert_output "198.51.100.1 HI"
+    assert_output "Connection refused"
+    assert_output "ended 0"
+}

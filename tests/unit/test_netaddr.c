@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/netaddr.h"
+#include "base/netport.h"
 #include "base/netrule.h"
 
 static struct netaddr addr(const char *text)
@@ -151,6 +152,54 @@ static void rules(void **state)
             fail_msg("\"%s\" is taken", bad[i]);
 }
 
+static void ports(void **state)
+{
+    static const struct {
+        const char *text, *host;
+        unsigned host_port, container_port, count, udp;
+    } good[] = {
+        {"8080:80", "0.0.0.0", 8080, 80, 1, 0},
+        {"8080:80/tcp", "0.0.0.0", 8080, 80, 1, 0},
+        {"127.0.0.1:53:5353/udp", "127.0.0.1", 53, 5353, 1, 1},
+        {"[::1]:8080:80", "::1", 8080, 80, 1, 0},
+        {"8000-8009:80-89", "0.0.0.0", 8000, 80, 10, 0},
+    };
+    static const char *const bad[] = {"",
+                                      "80",
+                                      ":80",
+                                      "80:",
+                                      "0:80",
+                                      "80:0",
+                                      "65536:80",
+                                      "80:80/sctp",
+                                      "a:80:80",
+                                      "::1:80:80",
+                                      "[::1:80:80",
+                                      "8000-8009:80",
+                                      "8009-8000:80-89",
+                                      "80:80:80",
+                                      "1.2.3.4:80",
+                                      "80-:80-",
+                                      "-1:80",
+                                      "80:80/",
+                                      "example.com:80:80"};
+    char text[NETADDR_TEXT_MAX];
+    struct netport p;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        assert_int_equal(netport_parse(good[i].text, &p, NULL), 0);
+        assert_string_equal(netaddr_format(text, &p.host), good[i].host);
+        assert_int_equal(p.host_port, good[i].host_port);
+        assert_int_equal(p.container_port, good[i].container_port);
+        assert_int_equal(p.count, good[i].count);
+        assert_int_equal(p.udp, good[i].udp);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        if (netport_parse(bad[i], &p, NULL) != -EINVAL)
+            fail_msg("\"%s\" is taken", bad[i]);
+}
+
 static void names_of_rules(void **state)
 {
     struct netrule one, below, address;
@@ -175,7 +224,7 @@ int main(void)
         cmocka_unit_test(addresses_as_text),   cmocka_unit_test(addresses_and_sockets),
         cmocka_unit_test(networks_as_text),    cmocka_unit_test(what_is_in_a_network),
         cmocka_unit_test(places_in_a_network), cmocka_unit_test(rules),
-        cmocka_unit_test(names_of_rules),
+        cmocka_unit_test(names_of_rules),      cmocka_unit_test(ports),
     };
 
     return cmocka_run_group_tests_name("netaddr", tests, NULL, NULL);

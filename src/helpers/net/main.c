@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -87,11 +89,28 @@ static int own_log(struct settings *c, struct error *err)
     return 0;
 }
 
+/* A socket of that name that is there already is one of an earlier container. */
+static int listen_api(struct settings *c, struct error *err)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+    if (strlen(c->api_path) >= sizeof addr.sun_path)
+        return error_set(err, ENAMETOOLONG, "--api-socket: a path of more than %zu bytes",
+                         sizeof addr.sun_path - 1);
+    memcpy(addr.sun_path, c->api_path, strlen(c->api_path));
+    (void)unlink(c->api_path);
+    c->api_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (c->api_fd < 0 || bind(c->api_fd, (struct sockaddr *)&addr, sizeof addr) < 0 ||
+        listen(c->api_fd, 16) < 0)
+        return error_sys(err, errno, "--api-socket: listen at \"%s\"", c->api_path);
+    return 0;
+}
+
 static int give_up_rights(const struct settings *c, const struct relay *r, const struct entering *e,
                           struct error *err)
 {
-    const int wanted[] = {c->log.fd, c->status_fd, c->ready_fd,     c->exit_fd,
-                          c->pidfd,  e->sock,      r->loop.epoll_fd};
+    const int wanted[] = {c->log.fd, c->status_fd, c->ready_fd, c->exit_fd,
+                          c->pidfd,  c->api_fd,    e->sock,     r->loop.epoll_fd};
     int keep[ARRAY_SIZE(wanted)];
     struct confinement how = {.keep = keep, .keep_stderr = c->log.fd == STDERR_FILENO};
 
@@ -124,6 +143,8 @@ static int run(struct settings *c, struct error *err)
         (void)setsid();
     if (r == 0)
         r = own_log(c, err);
+    if (r == 0 && c->api_path)
+        r = listen_api(c, err);
     if (r == 0)
         r = enter_start(c, &entering, err);
     if (r < 0) {
@@ -133,6 +154,8 @@ static int run(struct settings *c, struct error *err)
     r = relay_init(&relay, c, err);
     if (r == 0)
         r = give_up_rights(c, &relay, &entering, err);
+    if (r == 0)
+        r = relay_publish(&relay, err);
     if (r < 0) {
         kill(entering.pid, SIGKILL);
         return r;

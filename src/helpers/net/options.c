@@ -170,6 +170,28 @@ static int take_allow(struct settings *c, const char *value, struct error *err)
     return r;
 }
 
+static int take_publish(struct settings *c, const char *value, struct error *err)
+{
+    if (c->n_publish == NET_PORTS_MAX)
+        return error_set(err, EINVAL, "at most %d ports or ranges can be given", NET_PORTS_MAX);
+    int r = netport_parse(value, &c->publish[c->n_publish], err);
+    c->n_publish += r == 0;
+    return r;
+}
+
+static int take_api_socket(struct settings *c, const char *value, struct error *err)
+{
+    if (!*value)
+        return expected("a path", value, err);
+    c->api_path = value;
+    return 0;
+}
+
+static int take_api_fd(struct settings *c, const char *value, struct error *err)
+{
+    return take_fd(&c->api_fd, value, err);
+}
+
 static int take_no_dns(struct settings *c, const char *value, struct error *err)
 {
     (void)value;
@@ -232,6 +254,7 @@ static const struct option_row rows[] = {
     {"configure", 'c', NULL, "set addresses and routes of the interface, bring it and lo up", take_configure},
     {"exit-fd", 'e', "FD", "end when the other end of FD is closed", take_exit_fd},
     {"ready-fd", 'r', "FD", "write \"1\" to FD when the network is up", take_ready_fd},
+    {"api-socket", 'a', "PATH", "serve the JSON commands of slirp4netns there", take_api_socket},
     {"mtu", 'm', "MTU", "of the interface; default 1500", take_mtu},
     {"cidr", 0, "NET", "the IPv4 network; default 10.0.2.0/24", take_cidr},
     {"enable-ipv6", '6', NULL, "IPv6 as well", take_ipv6},
@@ -251,6 +274,8 @@ static const struct option_row rows[] = {
     {"enable-seccomp", 0, NULL, "always on", take_nothing},
     {"netns-fd", 0, "FD", "the network namespace, in place of an argument", take_netns_fd},
     {"userns-fd", 0, "FD", "the user namespace that it belongs to", take_userns_fd},
+    {"publish", 0, "PORT", "[ADDRESS:]HOST:CONTAINER[/udp], also ranges; again for more", take_publish},
+    {"api-fd", 0, "FD", "serve them on this listening socket", take_api_fd},
     {"pidfd", 0, "FD", "end with this process", take_pidfd},
     {"status-fd", 0, "FD", "say on FD that the network is up, or why not", take_status_fd},
     {"log-fd", 0, "FD", "messages go to FD; default standard error", take_log_fd},

@@ -101,11 +101,24 @@ int relay_init(struct relay *r, const struct settings *c, struct error *err)
     code = stage_init(&r->stage, c, &r->loop, err);
     if (code == 0)
         code = stack_init(&r->stack, c, &r->stage, err);
+    r->forwards.stack = &r->stack;
+    if (code == 0)
+        code = api_init(&r->api, &r->loop, c->api_fd, &r->forwards, &r->stage, err);
     return code == 0 ? watch_ends(r, err) : code;
+}
+
+int relay_publish(struct relay *r, struct error *err)
+{
+    int code = 0;
+
+    for (unsigned i = 0; code == 0 && i < r->settings->n_publish; i++)
+        code = forward_add_ports(&r->forwards, &r->settings->publish[i], err);
+    return code;
 }
 
 void relay_free(struct relay *r)
 {
+    api_close(&r->api);
     stack_free(&r->stack);
     stage_free(&r->stage);
     loop_close(&r->loop);

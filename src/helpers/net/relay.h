@@ -4,6 +4,8 @@
 #pragma once
 
 #include "base/error.h"
+#include "helpers/net/api.h"
+#include "helpers/net/forward.h"
 #include "helpers/net/loop.h"
 #include "helpers/net/settings.h"
 #include "helpers/net/stack.h"
@@ -14,6 +16,8 @@ struct relay {
     struct loop loop;
     struct stage stage;
     struct stack stack;
+    struct forwards forwards;
+    struct api api;
     int tap;
     struct watch pidfd, exit_fd;
     uint8_t *buf; /* one frame behind its virtual network header */
@@ -23,6 +27,10 @@ struct relay {
 
 /* Makes everything that takes files or memory: before the confinement. */
 int relay_init(struct relay *r, const struct settings *c, struct error *err);
+/* Publishes the ports of the settings: behind the confinement, which closes all descriptors it does not know.
+ */
+int relay_publish(struct relay *r, struct error *err);
+
 /* Closes all sockets. May be called twice. */
 void relay_free(struct relay *r);
 

@@ -29,6 +29,7 @@ void settings_init(struct settings *c)
                            .status_fd = -EBADF,
                            .exit_fd = -EBADF,
                            .pidfd = -EBADF,
+                           .api_fd = -EBADF,
                            .log = LOG_INIT};
     (void)netblock_parse("10.0.2.0/24", &c->net4);
     (void)netblock_parse("fd00::/64", &c->net6);

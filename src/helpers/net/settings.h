@@ -9,9 +9,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/netaddr.h"
+#include "base/netport.h"
 #include "base/netrule.h"
 
 #define NET_UPSTREAMS_MAX 4
+#define NET_PORTS_MAX     64 /* or ranges of them, at the start */
 #define NET_RULES_MAX     64 /* a set of them is 64 bits */
 
 struct settings {
@@ -43,11 +45,16 @@ struct settings {
     struct netaddr upstream[NET_UPSTREAMS_MAX];
     unsigned n_upstreams; /* 0: of /etc/resolv.conf */
 
+    struct netport publish[NET_PORTS_MAX];
+    unsigned n_publish;
+    const char *api_path; /* where a socket is made; NULL: api_fd, if that is given */
+
     /* Descriptors of the starter; negative: none. */
     int ready_fd;  /* "1" is written when the network is up (slirp4netns) */
     int status_fd; /* the lines of base/status.h */
     int exit_fd;   /* the network ends when the other end closes */
     int pidfd;     /* the network ends with this process */
+    int api_fd;    /* a listening unix socket for api.h */
     struct log log;
 };
 
