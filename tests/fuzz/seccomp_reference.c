@@ -35,7 +35,8 @@ static bool condition_holds(const struct oci_seccomp_arg *c, const struct seccom
     case SCMP_CMP_NE:
         return ((arg ^ c->value) & low) != 0;
     case SCMP_CMP_MASKED_EQ:
-        return (((arg & c->value) ^ c->value_two) & low) == 0;
+        /* seccomp_rule_add(3): both sides are masked. */
+        return ((arg ^ c->value_two) & c->value & low) == 0;
     case SCMP_CMP_LT:
         return arg < c->value;
     case SCMP_CMP_LE:
