@@ -409,6 +409,24 @@ END
 3"
 }
 
+@test "a container that joins namespaces of another has its own cgroup" {
+    set_args "$B" /bin/sleep 100
+    with_cgroup2 <<'END'
+bryo run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
+pid=$(bryo state "$ID" | jq .pid)
+# Through the stage process, cloned into it.
+jq ".linux.cgroupsPath = \"/$T/two\" | .linux.namespaces |= map(if .type == \"network\" or .type == \"ipc\" then .path = \"/proc/$pid/ns/\" + {network: \"net\", ipc: \"ipc\"}[.type] else . end) | .process.args = [\"grep\", \"^0::\", \"/proc/self/cgroup\"] | .mounts |= map(select(.type != \"sysfs\"and .type != \"cgroup\"))" "$B/config.json" >"$B/two.json"
+bryo run -b "$B" -f "$B/two.json" two
+# With the other's cgroup namespace, outside of which its own cgroup lies: moved there from outside.
+jq '.linux.namespaces |= map(if .type == "cgroup" then .path = "/proc/'$pid'/ns/cgroup" else . end)' "$B/two.json" >"$B/three.json"
+bryo run -b "$B" -f "$B/three.json" three
+bryo delete --force "$ID"
+END
+    assert_status 0
+    assert_equal "$output" "0::/
+0::/../two"
+}
+
 @test "killed at any point, create leaves what delete --force removes" {
     skip_without strace
     set_args "$B" /bin/sleep 100
