@@ -320,8 +320,10 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
     check(sd_bus_set_fd(bus, client, client), "set fd");
     check(sd_bus_set_server(bus, 1, id), "set server");
     check(sd_bus_add_filter(bus, NULL, on_message, NULL), "filter");
-    check(sd_bus_start(bus), "start");
-    check(sd_bus_attach_event(bus, data, 0), "attach");
+    if (sd_bus_start(bus) < 0) /* one that only knocked */
+        sd_bus_unref(bus);
+    else
+        check(sd_bus_attach_event(bus, data, 0), "attach");
     return 0;
 }
 
