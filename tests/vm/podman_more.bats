@@ -1,0 +1,155 @@
+#!/usr/bin/env bats
+# podman with bryo: pods, health checks, an init of its own, containers that run systemd, builds.
+
+load ../lib/common
+load podman
+
+@test "a pod: its containers share network and ipc, not pid and mounts" {
+    pod pod create --name "$C" --infra-name "$C-infra" --share net,ipc,uts
+    pod run -d --pod "$C" --name "$C-a" $IMAGE sleep 994
+    pod run -d --pod "$C" --name "$C-b" $IMAGE sleep 993
+    for kind in net ipc uts; do
+        assert_equal "$(pod exec "$C-a" readlink /proc/self/ns/$kind)" "$(pod exec "$C-b" readlink /proc/self/ns/$kind)"
+    done
+    for kind in pid mnt; do
+        [ "$(pod exec "$C-a" readlink /proc/self/ns/$kind)" != "$(pod exec "$C-b" readlink /proc/self/ns/$kind)" ]
+    done
+    pod exec -d "$C-a" sh -c 'echo over loopback | nc -l -p 7000'
+    wait_for 10 sh -c "podman exec $C-b nc -w 2 127.0.0.1 7000 </dev/null | grep -qx 'over loopback'"
+    pod pod stop --time 0 "$C"
+    assert_equal "$(value "$C-a" '{{.State.Status}}')" exited
+    pod pod start "$C"
+    assert_equal "$(value "$C-b" '{{.State.Status}}')" running
+    pod pod rm --force --time 0 "$C"
+    run pod pod exists "$C"
+    assert_status 1
+    run pod container exists "$C-a"
+    assert_status 1
+}
+
+@test "a pod with one pid namespace" {
+    pod pod create --name "$C" --infra-name "$C-infra" --share pid,net
+    pod run -d --pod "$C" --name "$C-a" $IMAGE sleep 992
+    run pod run --rm --pod "$C" $IMAGE ps
+    pod pod rm --force --time 0 "$C"
+    assert_output "sleep 992"
+}
+
+@test "a pod with a limit: it holds for all in it" {
+    pod pod create --name "$C" --infra-name "$C-infra" --cpus 0.5
+    pod run -d --pod "$C" --name "$C-a" $IMAGE sleep 991
+    found=$(cgroup_file "$C-a" cpu.max) || true
+    pod pod rm --force --time 0 "$C"
+    assert_equal "$found" "50000 100000"
+}
+
+@test "health checks: by hand, and by systemd's timer" {
+    pod run -d --name "$C" --health-cmd 'test -e /tmp/well' --health-interval 1s --health-retries 1 $IMAGE sleep 1000
+    run pod healthcheck run "$C"
+    [ "$status" -ne 0 ]
+    pod exec "$C" touch /tmp/well
+    run pod healthcheck run "$C"
+    assert_status 0
+    pod exec "$C" rm /tmp/well
+    wait_for 20 sh -c "podman inspect --format '{{.State.Health.Status}}' $C | grep -qx unhealthy"
+    pod exec "$C" touch /tmp/well
+    wait_for 20 sh -c "podman inspect --format '{{.State.Health.Status}}' $C | grep -qx healthy"
+}
+
+@test "--init: pid 1 is an init that reaps and passes signals on" {
+    pod run -d --init --name "$C" --log-driver k8s-file $IMAGE sh -c '
+        trap "echo caught; exit 3" TERM; sh -c "sleep 0.1 & exit"; echo ready; while :; do sleep 0.1; done'
+    wait_for 10 sh -c "podman logs $C | grep -q ready"
+    assert_output_of "init" pod exec "$C" cat /proc/1/comm
+    sleep 0.5
+    run pod exec "$C" ps -o stat,args
+    refute_output "Z"
+    pod stop --time 20 "$C"
+    assert_equal "$(value "$C" '{{.State.ExitCode}}')" 3
+}
+
+assert_output_of() { # TEXT CMD…
+    local text=$1
+    shift
+    run "$@"
+    assert_output "$text"
+}
+
+@test "--systemd always: writable cgroup of its own, tmpfs where systemd wants it, its stop signal" {
+    pod run -d --systemd always --name "$C" --memory 128m $IMAGE sh -c '
+        trap "exit 7" 37; echo $container; while :; do sleep 0.1; done'
+    run pod exec "$C" sh -c '
+        mkdir /sys/fs/cgroup/below && echo made; echo 1 >/sys/fs/cgroup/below/cgroup.procs && cat /sys/fs/cgroup/below/cgroup.procs
+        grep -E " (/run|/tmp|/run/lock|/var/log/journal) " /proc/self/mountinfo | wc -l'
+    assert_equal "${lines[0]}" made
+    assert_equal "${lines[1]}" 1
+    assert_equal "${lines[2]}" 4
+    assert_equal "$(pod exec "$C" sh -c 'echo +memory >/sys/fs/cgroup/cgroup.subtree_control; echo $?' 2>/dev/null | tail -n 1)" 1
+    assert_equal "$(cgroup_file "$C" memory.max)" 134217728
+    pod stop --time 20 "$C" # by SIGRTMIN+3, which is 37
+    assert_equal "$(value "$C" '{{.State.ExitCode}}')" 7
+}
+
+@test "podman build: RUN with a user, a mount, and its failure" {
+    mkdir "$TMP/context"
+    cat >"$TMP/context/Containerfile" <<FILE
+FROM $IMAGE
+RUN echo built by \$(id -u) >/made && mkdir /data
+COPY Containerfile /data/
+USER 1000
+WORKDIR /data
+RUN id -u >/tmp/who
+CMD ["cat", "/made", "/tmp/who"]
+FILE
+    pod build --quiet --no-cache --tag "localhost/$C" "$TMP/context"
+    run pod run --rm "localhost/$C"
+    pod rmi --force "localhost/$C"
+    assert_equal "$output" $'built by 0\n1000'
+    printf 'FROM %s\nRUN exit 23\n' $IMAGE >"$TMP/context/Containerfile"
+    run pod build --quiet --no-cache "$TMP/context"
+    [ "$status" -ne 0 ]
+    assert_output 23
+}
+
+@test "buildah: from, run, bud" {
+    [ "$RUNTIME" = crun ] || path=/usr/local/bin/$RUNTIME
+    container=$(buildah from $IMAGE 3>&-)
+    run buildah run --runtime "${path:-$RUNTIME}" --env A=b --user 1000 "$container" -- sh -c 'echo $A $(id -u); exit 3' 3>&-
+    buildah rm "$container"
+    assert_status 3
+    assert_output "b 1000"
+    printf 'FROM %s\nRUN --mount=type=tmpfs,target=/scratch touch /scratch/x && grep -q " /scratch " /proc/self/mountinfo && echo "seen"\n' \
+        $IMAGE >"$TMP/Containerfile"
+    run buildah bud --runtime "${path:-$RUNTIME}" --no-cache --file "$TMP/Containerfile" "$TMP" 3>&-
+    assert_status 0
+    assert_output seen
+}
+
+@test "kube play: a pod from YAML, and down again" {
+    cat >"$TMP/pod.yaml" <<YAML
+apiVersion: v1
+kind: Pod
+metadata:
+  name: $C
+spec:
+  restartPolicy: Never
+  containers:
+    - name: work
+      image: $IMAGE
+      imagePullPolicy: Never
+      command: ["sleep", "990"]
+      resources:
+        limits:
+          memory: 64Mi
+      securityContext:
+        readOnlyRootFilesystem: true
+        capabilities:
+          drop: ["ALL"]
+YAML
+    pod kube play "$TMP/pod.yaml"
+    found=$(cgroup_file "$C-work" memory.max) || true
+    capabilities=$(pod exec "$C-work" grep CapEff /proc/self/status) || true
+    pod kube down "$TMP/pod.yaml"
+    assert_equal "$found" 67108864
+    assert_equal "$(awk '{ print $2 }' <<<"$capabilities")" 0000000000000000
+}

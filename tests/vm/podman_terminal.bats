@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+# podman with bryo on a real terminal: run, exec and attach with -it.
+
+load ../lib/common
+load podman
+
+on_terminal() {
+    "$BRYO_TOP/tests/vm/on-terminal" "$@" 3>&-
+}
+
+@test "run -it: a terminal of its own, as large as the caller's, which follows its size" {
+    run on_terminal expect=ready size=50x60 'send=hello\r' expect='got <hello>' -- \
+        podman --runtime "$RUNTIME" run -it --rm $IMAGE sh -c '
+            tty; test -t 0 -a -t 1 -a -t 2 && echo all three
+            [ "$(stty size)" = "40 120" ] || { sleep 1; }; stty size
+            trap "echo changed" WINCH; echo ready; read line; echo "got <$line>"; stty size; exit 5'
+    assert_output "/dev/pts/0"
+    assert_output "all three"
+    assert_output "40 120"
+    assert_output "50 60"
+    assert_output "exit 5"
+}
+
+@test "run -it: a shell with job control; Ctrl-C ends the job and not the shell, Ctrl-D the shell" {
+    run on_terminal expect='#' 'send=sleep 1000\r' expect=1000 'send=\x03' expect='#' \
+        'send=echo still $((40+2))\r' expect='still 42' 'send=\x04' -- podman --runtime "$RUNTIME" run -it --rm $IMAGE sh
+    assert_output "still 42"
+    assert_output "exit 130"
+    refute_output "can't access tty"
+}
+
+@test "run -it: the detach keys leave it running, attach comes back to it" {
+    run on_terminal expect=ready 'send=\x10\x11' -- \
+        podman --runtime "$RUNTIME" run -it --name "$C" $IMAGE sh -c 'echo ready; read line; echo "got <$line>"; exit 8'
+    is_state "$C" running
+    run on_terminal 'send=\rhello\r' expect='got' -- podman --runtime "$RUNTIME" attach "$C"
+    assert_output "exit 8"
+}
+
+@test "exec -it: a terminal beside the container's" {
+    pod run -d -t --name "$C" $IMAGE sleep 1000
+    run on_terminal expect=ready size=30x70 'send=x\r' -- podman --runtime "$RUNTIME" exec -it "$C" \
+        sh -c 'tty; echo ready; read x; stty size; exit 3'
+    assert_output "/dev/pts/1"
+    assert_output "30 70"
+    assert_output "exit 3"
+}
+
+@test "-t without -i, and its log" {
+    pod run -d -t --name "$C" --log-driver k8s-file $IMAGE sh -c 'tty; exit 2'
+    run pod wait "$C"
+    assert_equal "$output" 2
+    run pod logs "$C"
+    assert_output "/dev/pts/0"
+}
+
+@test "/dev/console is the terminal, and the user may open it" {
+    run pod run --rm -t --user 1000 $IMAGE sh -c 'echo written >/dev/console; ls -l /dev/console | cut -c1; exec 3<>/dev/tty && echo mine'
+    assert_status 0
+    assert_output written
+    assert_output mine
+}
