@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -22,6 +23,7 @@ static const struct {
     bool on_demand; /* `auto` asks it only for a container that asks for what only a cgroup gives */
 } managers[] = {
     {&cgroup_v2, UNIFIED, false},
+    {&cgroup_v1, LEGACY, false},
     {&cgroup_systemd, UNIFIED, true},
 };
 
@@ -334,6 +336,42 @@ int cgroup_enter(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid
     return CALL(cg, enter, sub, init, pid, err);
 }
 
+int cgroup_open_door(const struct cgroup *cg, const char *sub, struct cgroup_door *door, struct error *err)
+{
+    *door = (struct cgroup_door){.count = 0};
+    if (!cgroup_exists(cg) || !cg->manager->open_door)
+        return 0;
+    int r = cg->manager->open_door(cg, sub, door, err);
+    if (r < 0)
+        cgroup_close_door(door);
+    return r;
+}
+
+int cgroup_pass_door(struct cgroup_door *door, struct error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < door->count; i++)
+        if (write(door->items[i].fd, "0", 1) != 1)
+            r = error_sys(err, errno, "move to the cgroup: write \"0\" to \"%s\"", door->items[i].path);
+    cgroup_close_door(door);
+    return r;
+}
+
+void cgroup_close_door(struct cgroup_door *door)
+{
+    for (; door->count; door->count--) {
+        fd_close(&door->items[door->count - 1].fd);
+        free(door->items[door->count - 1].path);
+    }
+}
+
+int cgroup_set_devices(const struct cgroup *cg, struct device_rules *rules, bool fresh, struct error *err)
+{
+    return cgroup_exists(cg) && cg->manager->set_devices ? cg->manager->set_devices(cg, rules, fresh, err)
+                                                         : 0;
+}
+
 int cgroup_update(const struct cgroup *cg, const struct oci_resources *resources, struct error *err)
 {
     return CALL(cg, update, resources, err);
@@ -368,6 +406,12 @@ int cgroup_processes(const struct cgroup *cg, int (*each)(void *data, pid_t pid)
                      struct error *err)
 {
     return CALL(cg, processes, each, data, err);
+}
+
+void cgroup_let_die(const struct cgroup *cg)
+{
+    if (cgroup_exists(cg) && cg->manager->let_die)
+        cg->manager->let_die(cg);
 }
 
 int cgroup_kill(const struct cgroup *cg, int sig, struct error *err)

@@ -27,6 +27,7 @@
 #include "oci/config.h"
 
 struct cgroup_manager;
+struct device_rules;
 
 struct cgroup {
     const struct cgroup_manager *manager; /* NULL: the same as "disabled" */
@@ -59,6 +60,17 @@ struct cgroup_request {
     pid_t pid;             /* attach: the container's init */
 };
 
+/* Files by which a process puts itself into a cgroup. */
+#define CGROUP_DOOR_MAX 24
+struct cgroup_door_item {
+    int fd;
+    char *path; /* for messages; owned */
+};
+struct cgroup_door {
+    struct cgroup_door_item items[CGROUP_DOOR_MAX];
+    size_t count;
+};
+
 /* All functions return 0 (or what is said) or a negative errno with @err filled; they are never called for a
  * cgroup of another manager. What a caller may rely on is documented at the functions below. */
 struct cgroup_manager {
@@ -71,8 +83,10 @@ struct cgroup_manager {
     int (*await)(struct cgroup *cg, const struct cgroup_request *req, struct error *err);
     void (*abandon)(struct cgroup *cg);
     int (*clone_fd)(const struct cgroup *cg, const char *sub, pid_t init, struct error *err);
+    int (*open_door)(const struct cgroup *cg, const char *sub, struct cgroup_door *door, struct error *err);
     int (*enter)(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid, struct error *err);
     int (*update)(const struct cgroup *cg, const struct oci_resources *resources, struct error *err);
+    int (*set_devices)(const struct cgroup *cg, struct device_rules *rules, bool fresh, struct error *err);
     int (*freeze)(const struct cgroup *cg, bool frozen, struct error *err);
     int (*is_frozen)(const struct cgroup *cg);
     int (*stats)(const struct cgroup *cg, cJSON **data, struct error *err);
@@ -81,6 +95,7 @@ struct cgroup_manager {
     int (*processes)(const struct cgroup *cg, int (*each)(void *data, pid_t pid), void *data,
                      struct error *err);
     int (*kill)(const struct cgroup *cg, int sig, struct error *err);
+    void (*let_die)(const struct cgroup *cg);
     int (*destroy)(const struct cgroup *cg, struct error *err);
 };
 
@@ -141,6 +156,19 @@ const char *cgroup_manager_name(const struct cgroup *cg);
  * the manager has none: then cgroup_enter puts the process @pid there. */
 int cgroup_clone_fd(const struct cgroup *cg, const char *sub, pid_t init, struct error *err);
 int cgroup_enter(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid, struct error *err);
+/* Where the kernel takes milliseconds to move another process and nothing to let one move itself (cgroup v1),
+ * the runtime opens files, and the process, a fork of it, goes through them before it does anything else.
+ * Empty with other managers; what is not open, cgroup_clone_fd and cgroup_attach are for. @sub: as above. */
+int cgroup_open_door(const struct cgroup *cg, const char *sub, struct cgroup_door *door, struct error *err);
+/* In the process, which has one thread and nothing but the runtime's rights at the time of opening. Closes.
+ */
+int cgroup_pass_door(struct cgroup_door *door, struct error *err);
+void cgroup_close_door(struct cgroup_door *door);
+
+/* Makes the rules for devices hold, in place of earlier ones. @fresh: nobody is in the cgroup yet. @rules may
+ * be changed. Without a cgroup there is nothing to do. -EPERM without the right (cgroup v2 takes a program).
+ */
+int cgroup_set_devices(const struct cgroup *cg, struct device_rules *rules, bool fresh, struct error *err);
 /* Changes the limits that @resources has; what it leaves out stays. */
 int cgroup_update(const struct cgroup *cg, const struct oci_resources *resources, struct error *err);
 /* Stops all processes, or lets them go on, and returns when that is so. Neither minds that it is so already.
@@ -152,14 +180,17 @@ int cgroup_is_frozen(const struct cgroup *cg);
  * … The caller frees *data. */
 int cgroup_stats(const struct cgroup *cg, cJSON **data, struct error *err);
 /* A descriptor that poll(2) reports as readable when the OOM killer may have struck. cgroup_oom_count makes
- * it quiet again and tells how often it struck so far (@fd -1: only tells). Returns the descriptor, which the
- * caller closes. */
+ * it quiet again and tells how often it struck so far (@fd -1: only tells); *count is before what was told
+ * the last time, 0 the first time. Returns the descriptor, which the caller closes. */
 int cgroup_oom_open(const struct cgroup *cg, struct error *err);
 int cgroup_oom_count(const struct cgroup *cg, int fd, uint64_t *count, struct error *err);
 /* Calls @each for every process, with cgroups below; stops at a result that is not 0 and returns it. */
 int cgroup_processes(const struct cgroup *cg, int (*each)(void *data, pid_t pid), void *data,
                      struct error *err);
+/* Behind a SIGKILL to one process: the freezer of cgroup v1 keeps a stopped process from dying of it. Then,
+ * and only there, all go on. */
+void cgroup_let_die(const struct cgroup *cg);
 /* A signal to every process: with SIGKILL none is left out that forks meanwhile. */
 int cgroup_kill(const struct cgroup *cg, int sig, struct error *err);
 
-extern const struct cgroup_manager cgroup_none, cgroup_v2, cgroup_systemd;
+extern const struct cgroup_manager cgroup_none, cgroup_v1, cgroup_v2, cgroup_systemd;

@@ -198,7 +198,7 @@ int device_bpf_apply(int cgroup_fd, const char *path, const struct device_rules 
     struct device_program program;
     int r;
 
-    if (rules->allow && !rules->count && (old == -ENOENT || old == -EPERM))
+    if (device_rules_allow_all(rules) && (old == -ENOENT || old == -EPERM))
         return 0; /* nothing is forbidden, and nothing of ours is in the way */
     if (old < 0 && old != -ENOENT)
         return failed(-old, path, "find the program in force", err);

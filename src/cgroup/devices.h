@@ -56,6 +56,12 @@ int device_rules_make(struct device_rules *out, const struct oci_device_list *de
 void device_rules_free(struct device_rules *rules);
 #define _cleanup_device_rules_ __attribute__((cleanup(device_rules_free)))
 
+/* Is nothing forbidden? */
+static inline bool device_rules_allow_all(const struct device_rules *rules)
+{
+    return rules->allow && !rules->count;
+}
+
 /* The DEVICE_* bits that are allowed for a device. DEVICE_ANY stands for a number that no rule has. */
 unsigned device_rules_allowed(const struct device_rules *rules, char type, int64_t major, int64_t minor);
 

@@ -89,6 +89,7 @@ bool cgroup_path_is_unit(const char *path);
 
 /* v2.c: the members of a manager for a cgroup that is a directory of cgroup2 at cg->path. */
 int v2_cgroup_delegate(const struct cgroup *cg, uid_t uid, gid_t gid, struct error *err);
+int v2_cgroup_set_devices(const struct cgroup *cg, struct device_rules *rules, bool fresh, struct error *err);
 int v2_cgroup_freeze(const struct cgroup *cg, bool frozen, struct error *err);
 int v2_cgroup_is_frozen(const struct cgroup *cg);
 int v2_cgroup_stats(const struct cgroup *cg, cJSON **data, struct error *err);

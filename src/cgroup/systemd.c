@@ -287,6 +287,7 @@ const struct cgroup_manager cgroup_systemd = {
     .enter = systemd_enter,
     .delegate = v2_cgroup_delegate,
     .update = systemd_update,
+    .set_devices = v2_cgroup_set_devices,
     .freeze = v2_cgroup_freeze,
     .is_frozen = v2_cgroup_is_frozen,
     .stats = v2_cgroup_stats,

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cgroup/device_bpf.h"
 #include "cgroup/v2_internal.h"
 
 #define REAL (~CGROUP_BIT(CGROUP_CORE)) /* those that have to be enabled */
@@ -199,6 +200,12 @@ int v2_cgroup_delegate(const struct cgroup *cg, uid_t uid, gid_t gid, struct err
     ON_DIRECTORY(v2_delegate(fd, shown, uid, gid, err));
 }
 
+int v2_cgroup_set_devices(const struct cgroup *cg, struct device_rules *rules, bool fresh, struct error *err)
+{
+    (void)fresh;
+    ON_DIRECTORY(device_bpf_apply(fd, shown, rules, err));
+}
+
 int v2_cgroup_freeze(const struct cgroup *cg, bool frozen, struct error *err)
 {
     ON_DIRECTORY(v2_freeze(fd, shown, frozen, err));
@@ -255,6 +262,7 @@ const struct cgroup_manager cgroup_v2 = {
     .clone_fd = clone_fd,
     .enter = enter,
     .update = update,
+    .set_devices = v2_cgroup_set_devices,
     .freeze = v2_cgroup_freeze,
     .is_frozen = v2_cgroup_is_frozen,
     .stats = v2_cgroup_stats,

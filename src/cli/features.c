@@ -10,6 +10,7 @@
 static int run(const struct invocation *inv, struct error *err)
 {
     const struct features_options features = {.mount_options = mount_option_names(),
+                                              .cgroup_v1 = true,
                                               .cgroup_v2 = true,
                                               .cgroup_systemd = HAVE_SYSTEMD,
                                               .cgroup_systemd_user = HAVE_SYSTEMD};

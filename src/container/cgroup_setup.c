@@ -11,6 +11,8 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/devices.h"
+#include "container/cgroups.h"
 
 /* Does the container get cgroup files that it can write: a mount of the type, with the last of ro and rw not
  * ro? */
@@ -51,11 +53,50 @@ static struct cgroup_request request(const struct container *c)
     };
 }
 
+/* Rules need a cgroup, or a user namespace: there the kernel forbids all devices but those that are bound. */
+static int check_rules(const struct container *c, struct error *err)
+{
+    const struct oci_resources *resources = c->config->linux_.resources;
+    _cleanup_device_rules_ struct device_rules rules = {0};
+
+    if (!resources || !resources->devices.count || cgroup_exists(&c->cgroup) || c->userns)
+        return 0;
+    int r = device_rules_make(&rules, &c->config->linux_.devices, &resources->devices, err);
+    if (r < 0 || device_rules_allow_all(&rules))
+        return r;
+    error_set(err, ENOTSUP,
+              "linux.resources.devices: rules for devices need a cgroup, and there is none "
+              "(cgroup manager \"%s\")",
+              cgroup_manager_name(&c->cgroup));
+    error_hint(err,
+               "leave --cgroup-manager out, or add a user namespace to linux.namespaces, where the kernel "
+               "forbids all devices but those asked for");
+    return -ENOTSUP;
+}
+
 int cgroup_setup_plan(struct container *c, struct error *err)
 {
     const struct cgroup_request req = request(c);
+    int r = cgroup_plan(&c->cgroup, c->rt->cgroup_manager, &req, err);
 
-    return cgroup_plan(&c->cgroup, c->rt->cgroup_manager, &req, err);
+    return r < 0 ? r : check_rules(c, err);
+}
+
+static int make(struct container *c, struct error *err)
+{
+    const struct cgroup_request req = request(c);
+    int r = cgroup_make(&c->cgroup, &req, &c->cgroup_fd, err);
+
+    if (r < 0)
+        return r;
+    r = container_set_devices(&c->cgroup, req.devices, req.resources, true, req.log, err);
+    if (r == 0)
+        r = cgroup_open_door(&c->cgroup, NULL, &c->cgroup_door, err);
+    if (r < 0) {
+        fd_close(&c->cgroup_fd);
+        (void)cgroup_destroy(&c->cgroup, NULL);
+    }
+    return r;
 }
 
 static int keep(struct container *c, struct error *err)
@@ -78,7 +119,6 @@ static void forget(struct container *c)
 
 int cgroup_setup_make(struct container *c, struct error *err)
 {
-    const struct cgroup_request req = request(c);
     _cleanup_close_ int note = -EBADF;
     int r = keep(c, err);
 
@@ -92,7 +132,7 @@ int cgroup_setup_make(struct container *c, struct error *err)
     }
     /* Killed from here on, the call leaves a note by which delete finds the cgroup. */
     note = statedir_note_cgroup(&c->dir, cgroup_manager_name(&c->cgroup), c->cgroup.path, err);
-    r = note < 0 ? note : cgroup_make(&c->cgroup, &req, &c->cgroup_fd, err);
+    r = note < 0 ? note : make(c, err);
     if (r < 0) {
         forget(c);
         return r;
@@ -182,6 +222,8 @@ int cgroup_setup_await(struct container *c, struct error *err)
         r = keep(c, err);
     if (r == 0)
         r = statedir_write(&c->dir, c->state, err);
+    if (r == 0)
+        r = container_set_devices(&c->cgroup, req.devices, req.resources, true, req.log, err);
     if (r == 0)
         r = delegate(c, &c->cgroup, err);
     return r < 0 ? r : channel_send(&c->channel, STEP_IN_CGROUP, 0, NULL, -1, err);

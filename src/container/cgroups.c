@@ -9,8 +9,10 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "cgroup/devices.h"
 #include "container/internal.h"
 #include "container/ports.h"
+#include "userns/current.h"
 #include "userns/within.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -36,6 +38,14 @@ static void subject_free(struct subject *s)
 int container_cgroup(const struct oci_state *state, struct cgroup *cg, struct error *err)
 {
     return cgroup_open(cg, state->cgroup_manager, state->cgroup_path, err);
+}
+
+void container_let_die(const struct oci_state *state)
+{
+    _cleanup_cgroup_ struct cgroup cg = {0};
+
+    if (state->cgroup_path && container_cgroup(state, &cg, NULL) == 0)
+        cgroup_let_die(&cg);
 }
 
 static int destroy(void *cg, struct error *err)
@@ -123,13 +133,50 @@ int container_resume(const struct runtime *rt, const char *id, struct error *err
     return freeze(rt, id, false, err);
 }
 
+int container_set_devices(const struct cgroup *cg, const struct oci_device_list *devices,
+                          const struct oci_resources *resources, bool fresh, const struct log *log,
+                          struct error *err)
+{
+    _cleanup_device_rules_ struct device_rules rules = {0};
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r = device_rules_make(&rules, devices, resources ? &resources->devices : NULL, &why);
+
+    if (r == 0)
+        r = cgroup_set_devices(cg, &rules, fresh, &why);
+    if (r == -EPERM && (geteuid() != 0 || !userns_is_initial())) {
+        log_debug(log, "%s; the user namespace forbids all devices but those asked for", error_text(&why));
+        return 0;
+    }
+    error_move(err, &why);
+    return r;
+}
+
+/* A new list of rules takes the place of the old one; linux.devices is what it was. */
+static int update_devices(const struct subject *s, const struct oci_resources *resources,
+                          const struct log *log, struct error *err)
+{
+    _cleanup_config_ struct oci_config *config = NULL;
+    int r = oci_config_read(s->dir.fd, STATEDIR_CONFIG, &config, err);
+
+    if (r < 0) {
+        error_prefix(err, "its configuration as kept at create");
+        return r;
+    }
+    return container_set_devices(&s->cg, &config->linux_.devices, resources, false, log, err);
+}
+
 int container_update(const struct runtime *rt, const char *id, const struct oci_resources *resources,
                      struct error *err)
 {
     _cleanup_subject_ struct subject s = SUBJECT_INIT;
     int r = find(&s, rt, id, true, err);
 
-    return r < 0 ? r : failed(cgroup_update(&s.cg, resources, err), "update", id, err);
+    if (r < 0)
+        return r;
+    r = cgroup_update(&s.cg, resources, err);
+    if (r == 0 && resources->devices.count)
+        r = update_devices(&s, resources, rt->log, err);
+    return failed(r, "update", id, err);
 }
 
 static int emit_stats(const struct cgroup *cg, event_sink *emit, void *sink, struct error *err)
@@ -192,7 +239,7 @@ static int start_timer(uint64_t interval_ns, struct error *err)
 static int emit_oom(const struct cgroup *cg, int fd, uint64_t *seen, event_sink *emit, void *sink,
                     struct error *err)
 {
-    uint64_t count = 0;
+    uint64_t count = *seen;
     int r = cgroup_oom_count(cg, fd, &count, err);
 
     if (r < 0 || count <= *seen)

@@ -40,6 +40,16 @@ int container_events(const struct runtime *rt, const char *id, uint64_t interval
 int cgroup_watch(const struct cgroup *cg, int pidfd, uint64_t interval_ns, event_sink *emit, void *sink,
                  struct error *err);
 
+/* Makes the rules for devices hold: @devices is linux.devices, @resources (NULL: none) has the rules; @fresh
+ * as in cgroup_set_devices. Root of the machine sets them or fails; who has no right to has a user namespace
+ * to the same effect, and it is only told to the log. */
+int container_set_devices(const struct cgroup *cg, const struct oci_device_list *devices,
+                          const struct oci_resources *resources, bool fresh, const struct log *log,
+                          struct error *err);
+
+/* Behind a SIGKILL: cgroup_let_die for the container's cgroup. */
+void container_let_die(const struct oci_state *state);
+
 /* Removes the cgroup of a container whose processes have ended; fine without one. */
 int container_destroy_cgroup(const struct oci_state *state, struct error *err);
 

@@ -56,6 +56,7 @@ static void exec_free(struct exec *x)
     fd_close(&x->child_end);
     fd_close(&x->pidfd);
     fd_close(&x->cgroup_fd);
+    cgroup_close_door(&x->cgroup_door);
     cgroup_free(&x->cgroup);
     statedir_close(&x->dir);
     oci_state_freep(&x->state);
@@ -137,6 +138,8 @@ static int find_cgroup(struct exec *x, struct error *err)
     if (r == 0 && cgroup_exists(&x->cgroup)) {
         x->cgroup_fd = cgroup_clone_fd(&x->cgroup, x->opts->cgroup, x->state->pid, err);
         r = x->cgroup_fd < 0 && x->cgroup_fd != -EBADF ? x->cgroup_fd : 0;
+        if (r == 0)
+            r = cgroup_open_door(&x->cgroup, x->opts->cgroup, &x->cgroup_door, err);
     } else if (r == 0 && x->opts->cgroup) {
         r = error_set(err, EOPNOTSUPP, "--cgroup: it has no cgroup (cgroup manager \"%s\")",
                       cgroup_manager_name(&x->cgroup));
@@ -307,7 +310,7 @@ static int launch(struct exec *x, struct error *err)
     x->pidfd = sys_pidfd_open(x->pid, 0);
     if (x->pidfd < 0)
         return error_sys(err, errno, "open a pidfd of the new process");
-    if (cgroup_exists(&x->cgroup) && x->cgroup_fd < 0)
+    if (cgroup_exists(&x->cgroup) && x->cgroup_fd < 0 && !x->cgroup_door.count)
         r = cgroup_enter(&x->cgroup, x->opts->cgroup, x->state->pid, x->pid, err);
     if (r == 0)
         r = rdt_enter(x->state, x->pid, err);

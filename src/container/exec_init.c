@@ -45,6 +45,9 @@ static int wait_to_be_known(struct exec_init *in, struct error *err)
 static int join_cgroup_namespace(struct exec_init *in, struct error *err)
 {
     fd_close(&in->x->cgroup_fd);
+    int r = cgroup_pass_door(&in->x->cgroup_door, err);
+    if (r < 0)
+        return r;
     if (in->x->joins_cgroup_ns && setns(in->x->init_pidfd, CLONE_NEWCGROUP) < 0)
         return error_sys(err, errno, "enter the cgroup namespace of container \"%s\"", in->x->opts->id);
     return 0;

@@ -27,6 +27,7 @@ struct exec {
     bool joins_cgroup_ns; /* the child does, when it is in its cgroup: from inside nothing outside is found */
     struct cgroup cgroup;
     int cgroup_fd; /* to clone into, -EBADF: none */
+    struct cgroup_door cgroup_door;
     struct channel channel;
     int child_end;
     pid_t pid; /* the new process, our child */

@@ -109,6 +109,12 @@ static int become_root(struct init *in, struct error *err)
     return 0;
 }
 
+/* With the rights that the runtime opened the files with. */
+static int pass_cgroup_door(struct init *in, struct error *err)
+{
+    return cgroup_pass_door(&in->c->cgroup_door, err);
+}
+
 static int wait_for_id_map(struct init *in, struct error *err)
 {
     int r = channel_expect(&in->channel, STEP_ID_MAP_WRITTEN, NULL, err);
@@ -438,9 +444,9 @@ static int exec_program(struct init *in, struct error *err)
 _Noreturn void init_main(struct container *c, int fd)
 {
     static int (*const stages[])(struct init *, struct error *) = {
-        make_namespaces, set_names_and_network, wait_for_id_map, make_late_namespaces, prepare_root,
-        wait_for_cgroup, open_terminal,         learn_own_pid,   run_create_hooks,     enter_root,
-        prepare_process, wait_for_start,        exec_program,
+        pass_cgroup_door, make_namespaces, set_names_and_network, wait_for_id_map, make_late_namespaces,
+        prepare_root,     wait_for_cgroup, open_terminal,         learn_own_pid,   run_create_hooks,
+        enter_root,       prepare_process, wait_for_start,        exec_program,
     };
     struct init in = {.c = c, .rootfs = ROOTFS_INIT};
     _cleanup_error_ struct error err = ERROR_INIT;

@@ -69,7 +69,8 @@ struct container {
     int cgroup_fd;          /* of the cgroup that init is cloned into, -EBADF: none */
     bool in_cgroup;         /* it was */
     bool awaits_cgroup;     /* init goes on while it is put into its cgroup, and is told when that is done */
-    pid_t init_pid;         /* child of the runtime, 0: none yet */
+    struct cgroup_door cgroup_door; /* by which it enters others itself */
+    pid_t init_pid;                 /* child of the runtime, 0: none yet */
     int init_pidfd;
     struct channel channel; /* the runtime's end */
     struct net_helper net_helper;
@@ -107,8 +108,9 @@ int container_probe(const struct statedir *dir, const struct oci_state *state, e
 int container_destroy(const struct runtime *rt, struct statedir *dir, const struct oci_state *state,
                       struct error *err);
 
-/* Kills a process by pidfd and waits (10 s at most) until it is gone. Returns 0 or -errno with text. */
-int container_kill_wait(int pidfd, struct error *err);
+/* Kills the first process of a container and waits (10 s at most) until it is gone. Returns 0 or -errno with
+ * text. */
+int container_kill_wait(int pidfd, const struct oci_state *state, struct error *err);
 
 /* Takes out of @caps what nobody can grant, and warns of it; @new_userns: the process gets all capabilities
  * of another user namespace than the caller's. */

@@ -40,13 +40,14 @@ __attribute__((format(printf, 2, 3))) static int not_possible(struct error *err,
     return text ? error_set(err, EINVAL, "%s", text) : error_oom(err);
 }
 
-int container_kill_wait(int pidfd, struct error *err)
+int container_kill_wait(int pidfd, const struct oci_state *state, struct error *err)
 {
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
     int r;
 
     if (sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
         return error_sys(err, errno, "kill the container's init");
+    container_let_die(state);
     do
         r = poll(&p, 1, KILL_WAIT_MS);
     while (r < 0 && errno == EINTR);
@@ -88,7 +89,7 @@ static void destroy_failed_start(const struct runtime *rt, struct statedir *dir,
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_close_ int pidfd = process_open(state->pid, state->start_time);
-    int r = pidfd >= 0 ? container_kill_wait(pidfd, &err) : 0;
+    int r = pidfd >= 0 ? container_kill_wait(pidfd, state, &err) : 0;
 
     if (r == 0)
         r = container_destroy(rt, dir, state, &err);
@@ -213,6 +214,7 @@ static int kill_all(const struct oci_state *state, int pidfd, int sig, struct er
         return namespace_processes(state->pid, send_to_one, &sig, err);
     if (sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
         return error_sys(err, errno, "container \"%s\": send SIGKILL", state->id);
+    container_let_die(state);
     return 0;
 }
 
@@ -244,6 +246,8 @@ int container_kill(const struct runtime *rt, const char *id, int sig, bool all, 
             return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
         return error_sys(err, errno, "container \"%s\": send signal %d", id, sig);
     }
+    if (sig == SIGKILL)
+        container_let_die(state);
     return 0;
 }
 
@@ -322,7 +326,7 @@ int container_delete(const struct runtime *rt, const char *id, bool force, struc
         return -EINVAL;
     }
     if (pidfd >= 0) {
-        r = container_kill_wait(pidfd, err);
+        r = container_kill_wait(pidfd, state, err);
         if (r < 0)
             return r;
     }

@@ -335,8 +335,6 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
     if (r == 0)
         r = notify_plan(c, err);
     if (r == 0)
-        r = oci_config_check_support(c->config, c->userns, err);
-    if (r == 0)
         r = plan_id_map(c, err);
     if (r == 0)
         r = check_process(c, err);
@@ -372,6 +370,7 @@ void container_plan_free(struct container *c)
     fd_close(&c->waiting_fd);
     fd_close(&c->listen_fd);
     fd_close(&c->cgroup_fd);
+    cgroup_close_door(&c->cgroup_door);
     fd_close(&c->init_pidfd);
     fd_close(&c->channel.fd);
     fd_close(&c->init_end);

@@ -181,17 +181,3 @@ const char *oci_config_annotation(const struct oci_config *config, const char *k
             return config->annotations.items[i].value;
     return NULL;
 }
-
-int oci_config_check_support(const struct oci_config *config, bool in_userns, struct error *err)
-{
-    const struct oci_resources *resources = config->linux_.resources;
-
-    if (!resources || !resources->devices.count || in_userns)
-        return 0;
-    error_set(err, ENOTSUP,
-              "linux.resources.devices: not supported by this version of bryo without a user namespace");
-    error_hint(
-        err, "add a user namespace to linux.namespaces, where the kernel forbids all devices but those asked "
-             "for, or remove the rules");
-    return -ENOTSUP;
-}

@@ -403,13 +403,6 @@ int oci_config_parse(const cJSON *json, struct oci_config **out, struct error *e
 /* Reads @name below the directory @dirfd and parses it; messages start with @name. */
 int oci_config_read(int dirfd, const char *name, struct oci_config **out, struct error *err);
 
-/* What depends on how the container will run, and so is not for oci_config_parse: linux.resources.devices.
- * With
- * @in_userns (the container's init is in a user namespace, a new one or the caller's) the kernel forbids
- * mknod and only the devices asked for are bound, so rules that limit devices hold without a cgroup;
- * otherwise they are refused. Returns 0 or -ENOTSUP with the property's name. */
-int oci_config_check_support(const struct oci_config *config, bool in_userns, struct error *err);
-
 /* Parses a process object (the file of `exec --process`). The caller frees with oci_process_free. */
 int oci_process_parse(const cJSON *json, struct oci_process **out, struct error *err);
 

@@ -54,7 +54,7 @@ setup() {
     bryo delete "$ID"
     edit_config "$B" 'del(.linux.namespaces[] | select(.type == "pid")) | (.mounts[] | select(.destination == "/proc")) |= {"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]}'
     set_args "$B" /bin/sleep 1000
-    bryo run --detach -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
+    "$BRYO" --root "$BRYO_ROOT" --cgroup-manager disabled run --detach -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
     run bryo ps "$ID"
     assert_status 1
     assert_output "no pid namespace of its own"

@@ -113,7 +113,6 @@ static void test_specs(void **state)
 
         again = parse_json(text);
         config = parse_good(again);
-        assert_int_equal(oci_config_check_support(config, false, &err), 0);
         assert_int_equal(oci_config_new_namespace(config, OCI_NS_USER), options.rootless);
         assert_int_equal(config->linux_.namespaces.count, options.rootless ? 7 : 6);
         assert_int_equal(config->linux_.uid_mappings.count, 0);
