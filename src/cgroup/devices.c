@@ -65,6 +65,7 @@ static void add_configured(struct device_rules *rules, const struct oci_device_r
                                .access = (uint8_t)parse_access(from->access),
                                .major = from->major.set ? from->major.value : DEVICE_ANY,
                                .minor = from->minor.set ? from->minor.value : DEVICE_ANY};
+    rule.written = rule.access;
     char type = from->type && *from->type ? *from->type : 'a';
 
     if (type != 'a') {
@@ -213,6 +214,33 @@ static int hole(const struct device_rules *rules, const struct device_rule *rule
     return -EINVAL;
 }
 
+/* The last of @rules that speaks of just the devices of @rule; NULL if there is none. */
+static const struct device_rule *same_devices(const struct device_rules *rules,
+                                              const struct device_rule *rule)
+{
+    for (size_t i = rules->count; i-- > 0;)
+        if (rules->items[i].type == rule->type && rules->items[i].major == rule->major &&
+            rules->items[i].minor == rule->minor)
+            return &rules->items[i];
+    return NULL;
+}
+
+/* As @rules list them, config.json's before the defaults; those that none of them names at the end. */
+static void order_as(struct device_rules *flat, const struct device_rules *rules)
+{
+    for (size_t i = 1; i < flat->count; i++) {
+        const struct device_rule rule = flat->items[i], *place = same_devices(rules, &rule);
+        size_t k = i;
+        for (; k > 0; k--) {
+            const struct device_rule *other = same_devices(rules, &flat->items[k - 1]);
+            if (!place || (other && other <= place))
+                break;
+            flat->items[k] = flat->items[k - 1];
+        }
+        flat->items[k] = rule;
+    }
+}
+
 int device_rules_flatten(struct device_rules *rules, struct error *err)
 {
     size_t n = 0;
@@ -244,10 +272,18 @@ int device_rules_flatten(struct device_rules *rules, struct error *err)
                 return r;
             }
             said = said || wider[k] == here;
+            /* The kernel asks for the making of a node by itself: what a wider rule says of it need not be
+             * said again. That keeps a rule of config.json as it is written, for those who read devices.list.
+             */
+            const struct device_rule *written = same_devices(rules, &rule);
+            if (written && written->written)
+                rule.access &= (uint8_t) ~(wider[k] & DEVICE_MKNOD & ~written->written);
         }
+        said = said || !rule.access;
         if (!said)
             add(&flat, rule);
     }
+    order_as(&flat, rules);
     device_rules_free(rules);
     *rules = flat;
     return 0;

@@ -37,6 +37,7 @@ struct device_rule {
     bool allow;
     uint8_t access;       /* DEVICE_* bits, at least one */
     int64_t major, minor; /* DEVICE_ANY: all */
+    uint8_t written;      /* of a rule of config.json: the access as it stands there; 0: none */
 };
 
 struct device_rules {
