@@ -511,7 +511,7 @@ int main(int argc, char **argv)
     static struct injector in = {.role = "", .call = "", .nr = -1, .nth = 1, .status = -1};
     struct sigaction alarm_action = {.sa_handler = on_alarm};
     const char *report = NULL;
-    unsigned limit = 20;
+    unsigned limit = 40;
     pid_t attached = 0;
     int c;
 
