@@ -659,6 +659,24 @@ Operation not permitted"
     wait_for 5 sh -c "[ -z \"\$(cat $dir/cgroup.procs)\" ]"
 }
 
+@test "what a container sees: its own part, writable only with a namespace of its own (CVE-2023-25809)" {
+    skip_without_controller pids
+    local try='cd /sys/fs/cgroup/pids && ls -d */ 2>/dev/null; head -1 cgroup.procs; mkdir x 2>&1 && rmdir x && echo made'
+    edit_config "$B" '.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)'
+    set_args "$B" sh -c "$try"
+    run bryo run -b "$B" "$ID"
+    assert_equal "$output" "1
+made"
+    edit_config "$B" '.mounts |= map(if .type == "cgroup" then .options += ["ro"] else . end)'
+    run bryo run -b "$B" "$ID"
+    assert_equal "$output" "1
+mkdir: can't create directory 'x': Read-only file system"
+    edit_config "$B" '.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end) | del(.linux.namespaces[] | select(.type == "cgroup"))'
+    run bryo run -b "$B" "$ID"
+    assert_equal "$output" "1
+mkdir: can't create directory 'x': Read-only file system"
+}
+
 @test "events: the numbers" {
     start sh -c 'head -c 1000000 /dev/zero >/tmp/f; i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; exec sleep 1000'
     wait_for 10 sh -c "grep -q sleep /proc/$PID/cmdline"
