@@ -240,7 +240,7 @@ END
     network_tree
     on_a_machine <<'END'
 bryo sandbox --net slirp "$tree" -- sleep 100 &
-until pid=$(pgrep -x bryo-net | head -n 1) && grep -q 'Seccomp:.2' /proc/$pid/status; do sleep 0.05; done
+until pid=$(pgrep -x bryo-net | head -n 1) && pgrep -x sleep >/dev/null; do sleep 0.05; done # it runs: the network is up
 grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|Seccomp):' /proc/$pid/status
 ls /proc/$pid/root 2>/dev/null | wc -l
 ls -l /proc/$pid/fd 2>/dev/null | grep -vE 'socket|anon_inode|pipe|/dev/(null|net/tun)|^total' | wc -l
@@ -250,7 +250,8 @@ until ! pgrep -x bryo-net; do sleep 0.02; done
 END
     assert_status 0
     assert_output "NoNewPrivs:	1"
-    assert_output "Seccomp:	2"
+    # A build with sanitizers has no filter: they make system calls of their own.
+    grep -qa __asan_init "${BRYO%/*}/bryo-net" || assert_output "Seccomp:	2"
     assert_equal "$(grep -cE '^Cap...:.0000000000000(0|4)00$' <<<"$output")" 4
 }
 
@@ -258,8 +259,8 @@ END
     skip_without_slirp
     network_tree
     on_a_machine <<'END'
-bryo sandbox --net slirp "$tree" -- sh -c 'sleep 1; echo lives' &
-until pid=$(pgrep -x bryo-net | head -n 1) && grep -q 'Seccomp:.2' /proc/$pid/status; do sleep 0.05; done
+bryo sandbox --net slirp "$tree" -- sh -c 'sleep 3; echo lives' &
+until pid=$(pgrep -x bryo-net | head -n 1) && pgrep -x sleep >/dev/null; do sleep 0.05; done # it runs: the network is up
 kill -KILL $pid
 wait
 END
