@@ -240,7 +240,8 @@ END
     network_tree
     on_a_machine <<'END'
 bryo sandbox --net slirp "$tree" -- sleep 100 &
-until pid=$(pgrep -x bryo-net | head -n 1) && pgrep -x sleep >/dev/null; do sleep 0.05; done # it runs: the network is up
+until pgrep -x sleep >/dev/null; do sleep 0.05; done # it runs: the network is up
+pid=$(pgrep -x bryo-net | head -n 1)
 grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|Seccomp):' /proc/$pid/status
 ls /proc/$pid/root 2>/dev/null | wc -l
 ls -l /proc/$pid/fd 2>/dev/null | grep -vE 'socket|anon_inode|pipe|/dev/(null|net/tun)|^total' | wc -l
@@ -260,7 +261,8 @@ END
     network_tree
     on_a_machine <<'END'
 bryo sandbox --net slirp "$tree" -- sh -c 'sleep 3; echo lives' &
-until pid=$(pgrep -x bryo-net | head -n 1) && pgrep -x sleep >/dev/null; do sleep 0.05; done # it runs: the network is up
+until pgrep -x sleep >/dev/null; do sleep 0.05; done # it runs: the network is up
+pid=$(pgrep -x bryo-net | head -n 1)
 kill -KILL $pid
 wait
 END
