@@ -109,7 +109,6 @@ static void test_specs(void **state)
         _cleanup_cjson_ cJSON *json = oci_spec_default(&options), *again = NULL;
         _cleanup_free_ char *text = json_print(json, true);
         _cleanup_config_ struct oci_config *config = NULL;
-        _cleanup_error_ struct error err = ERROR_INIT;
 
         again = parse_json(text);
         config = parse_good(again);

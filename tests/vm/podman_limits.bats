@@ -32,10 +32,12 @@ cpu_stat() { # NAME FIELD
 }
 
 @test "memory: who takes more is killed, and podman knows why" {
-    status=0
-    pod run --name "$C" --memory 32m --memory-swap 32m $IMAGE dd if=/dev/zero of=/dev/null bs=64M count=1 || status=$?
-    assert_status 137
-    assert_equal "$(value "$C" '{{.State.OOMKilled}} {{.State.ExitCode}}')" "true 137"
+    # A child, for conmon sees the event only while the container goes on.
+    run pod run --name "$C" --memory 32m --memory-swap 32m $IMAGE sh -c '
+        dd if=/dev/zero of=/dev/null bs=64M count=1; echo "status $?"; sleep 2; exit 5'
+    assert_status 5
+    assert_output "status 137"
+    assert_equal "$(value "$C" '{{.State.OOMKilled}}')" true
     run pod run --rm --memory 128m --memory-swap 128m $IMAGE dd if=/dev/zero of=/dev/null bs=64M count=1
     assert_status 0
 }
@@ -71,7 +73,8 @@ cpu_stat() { # NAME FIELD
 @test "cpu shares become a weight" {
     pod run -d --name "$C" --cpu-shares 512 $IMAGE sleep 1000
     weight=$(inside "$C" cpu.weight)
-    assert_equal "$weight" 20 # 1 + (512 - 2) * 9999 / 262142
+    # By the formula of 2025, which makes 100 of 1024; crun 1.8 has the linear one before it.
+    [ "$RUNTIME" = crun ] && assert_equal "$weight" 20 || assert_equal "$weight" 59
     assert_equal "$(cgroup_file "$C" cpu.weight)" "$weight"
     assert_property "$C" CPUWeight "$weight"
 }
