@@ -53,6 +53,11 @@ start() {
     PID=$(bryo state "$ID" | jq .pid)
 }
 
+# The cgroups on the way to one, which stay. Others' cgroups may go while they are looked through.
+remove_way() {
+    find /sys/fs/cgroup -depth -type d -path "*/bryo-way-$ID*" -exec rmdir {} \; 2>/dev/null || true
+}
+
 # The content of a file of the running container's cgroup.
 value() { # FILE
     cat "$(dir_of "${1%%.*}" "$PID")/$1"
@@ -89,9 +94,9 @@ assert_value() { # FILE VALUE
     bryo delete --force "$ID"
     [ -d "$(mount_of pids)/bryo-way-$ID/a" ]
     [ ! -e "$(mount_of pids)/bryo-way-$ID/a/box" ]
-    find /sys/fs/cgroup -depth -type d -path "*/bryo-way-$ID*" -exec rmdir {} \;
+    remove_way
     # The caller's own cgroups differ from hierarchy to hierarchy.
-    edit_config "$B" '.linux.cgroupsPath = "x/box"'
+    edit_config "$B" ".linux.cgroupsPath = \"bryo-way-$ID/box\""
     local own
     own=$(mount_of pids)/bryo-own-$ID
     mkdir "$own"
@@ -99,11 +104,11 @@ assert_value() { # FILE VALUE
     sh -c 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"' sh "$own" \
         "$BRYO" --root "$BRYO_ROOT" run --detach -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
     PID=$(bryo state "$ID" | jq .pid)
-    assert_equal "$(dir_of pids "$PID")" "$own/x/box"
-    assert_equal "$(dir_of freezer "$PID")" "$(dir_of freezer $$ | sed 's,/$,,')/x/box"
+    assert_equal "$(dir_of pids "$PID")" "$own/bryo-way-$ID/box"
+    assert_equal "$(dir_of freezer "$PID")" "$(dir_of freezer $$ | sed 's,/$,,')/bryo-way-$ID/box"
     bryo delete --force "$ID"
-    rmdir "$own/x" "$own"
-    find /sys/fs/cgroup -depth -type d -name x -exec rmdir {} \; 2>/dev/null || true
+    remove_way
+    rmdir "$own"
 }
 
 @test "paths that can't be meant" {
@@ -313,7 +318,7 @@ assert_value() { # FILE VALUE
     assert_value cpu.rt_period_us 500000
     assert_equal "$(cat "$(mount_of cpu)/bryo-way-$ID/a/cpu.rt_runtime_us")" 1000
     bryo delete --force "$ID"
-    find /sys/fs/cgroup -depth -type d -path "*/bryo-way-$ID*" -exec rmdir {} \;
+    remove_way
 }
 
 @test "cpuset: inherited where nothing is said, also on the way, and felt" {
@@ -331,7 +336,7 @@ assert_value() { # FILE VALUE
     assert_output "cpu.cpus: write \"9999\""
     assert_value cpuset.cpus 0
     bryo delete --force "$ID"
-    find /sys/fs/cgroup -depth -type d -path "*/bryo-way-$ID*" -exec rmdir {} \;
+    remove_way
 }
 
 @test "blkio: weight and throttles" {
@@ -506,7 +511,7 @@ Operation not permitted"
     bryo update -r - "$ID" <<<'{"hugepageLimits": [{"pageSize": "2MB", "limit": 2097152}]}'
     assert_equal "$(cat "$unified/bryo-way-$ID/box/hugetlb.2MB.max")" 2097152
     bryo delete --force "$ID"
-    find /sys/fs/cgroup -depth -type d -path "*/bryo-way-$ID*" -exec rmdir {} \;
+    remove_way
     [[ " $before " == *" hugetlb "* ]] || echo -hugetlb >$unified/cgroup.subtree_control
 }
 
@@ -590,7 +595,7 @@ Operation not permitted"
     assert_status 1
     assert_output "cannot resume container \"$ID\": the processes of \"$above/box\" do not go on"
     bryo delete --force "$ID"
-    find /sys/fs/cgroup -depth -type d -path "*/bryo-way-$ID*" -exec rmdir {} \;
+    remove_way
 }
 
 @test "exec enters all cgroups, or those below them" {
