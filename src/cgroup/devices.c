@@ -225,20 +225,38 @@ static const struct device_rule *same_devices(const struct device_rules *rules,
     return NULL;
 }
 
-/* As @rules list them, config.json's before the defaults; those that none of them names at the end. */
-static void order_as(struct device_rules *flat, const struct device_rules *rules)
+/* A rule and where it goes: the place of the one in the list that speaks of the same devices, then its own.
+ */
+struct ranked {
+    size_t rank, index;
+    struct device_rule rule;
+};
+
+static int compare_ranked(const void *a, const void *b)
 {
-    for (size_t i = 1; i < flat->count; i++) {
-        const struct device_rule rule = flat->items[i], *place = same_devices(rules, &rule);
-        size_t k = i;
-        for (; k > 0; k--) {
-            const struct device_rule *other = same_devices(rules, &flat->items[k - 1]);
-            if (!place || (other && other <= place))
-                break;
-            flat->items[k] = flat->items[k - 1];
-        }
-        flat->items[k] = rule;
+    const struct ranked *x = a, *y = b;
+
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+/* As @rules list them, config.json's before the defaults; those that none of them names at the end. Rules
+ * that cross in hundreds of majors and minors make a long list, so it is sorted. */
+static int order_as(struct device_rules *flat, const struct device_rules *rules, struct error *err)
+{
+    _cleanup_free_ struct ranked *list = calloc(flat->count + 1, sizeof *list);
+
+    if (!list)
+        return error_oom(err);
+    for (size_t i = 0; i < flat->count; i++) {
+        const struct device_rule *place = same_devices(rules, &flat->items[i]);
+        list[i] = (struct ranked){place ? (size_t)(place - rules->items) : SIZE_MAX, i, flat->items[i]};
     }
+    qsort(list, flat->count, sizeof *list, compare_ranked);
+    for (size_t i = 0; i < flat->count; i++)
+        flat->items[i] = list[i].rule;
+    return 0;
 }
 
 int device_rules_flatten(struct device_rules *rules, struct error *err)
@@ -283,7 +301,11 @@ int device_rules_flatten(struct device_rules *rules, struct error *err)
         if (!said)
             add(&flat, rule);
     }
-    order_as(&flat, rules);
+    int r = order_as(&flat, rules, err);
+    if (r < 0) {
+        device_rules_free(&flat);
+        return r;
+    }
     device_rules_free(rules);
     *rules = flat;
     return 0;
