@@ -566,7 +566,7 @@ static void test_kernel(void **state)
 /* The longest list there is passes the verifier. */
 static void test_kernel_limit(void **state)
 {
-    _cleanup_free_ struct oci_device_rule *items = calloc(DEVICE_RULES_MAX, sizeof *items);
+    _cleanup_free_ struct oci_device_rule *items = NULL;
     _cleanup_device_rules_ struct device_rules rules = {0};
     _cleanup_error_ struct error err = ERROR_INIT;
     static char *const accesses[] = {(char *)"r", (char *)"w", (char *)"rm", (char *)"rw"};
@@ -577,6 +577,8 @@ static void test_kernel_limit(void **state)
         print_message("needs root of the machine and cgroup v2\n");
         skip();
     }
+    items = calloc(DEVICE_RULES_MAX, sizeof *items);
+    assert_non_null(items);
     for (size_t i = 0; i < DEVICE_RULES_MAX; i++) {
         items[i] = (struct oci_device_rule){
             .allow = i % 3 != 0, .major = NUMBER(200 + (int64_t)i), .access = accesses[pick(4)]};
