@@ -28,7 +28,7 @@ said() { # NAME TEXT
 }
 
 @test "run: a signal to podman reaches the program" {
-    pod run --name "$C" --log-driver k8s-file $IMAGE sh -c "$TRAP" &
+    pod run --name "$C" $IMAGE sh -c "$TRAP" &
     wait_for 30 said "$C" ready
     pkill -TERM -f -- "^podman .*run --name $C "
     status=0
@@ -131,7 +131,7 @@ said() { # NAME TEXT
 }
 
 @test "logs: both streams in their order, and --follow to the end" {
-    pod run -d --name "$C" --log-driver k8s-file $IMAGE sh -c '
+    pod run -d --name "$C" $IMAGE sh -c '
         echo one; sleep 0.3; echo two >&2; sleep 0.3; echo three; sleep 1; echo last'
     run pod logs --follow "$C"
     assert_equal "${lines[*]}" "one two three last"
@@ -140,7 +140,7 @@ said() { # NAME TEXT
 }
 
 @test "stop: TERM first, and the program may end by itself" {
-    pod run -d --name "$C" --log-driver k8s-file $IMAGE sh -c "$TRAP"
+    pod run -d --name "$C" $IMAGE sh -c "$TRAP"
     wait_for 10 said "$C" ready
     pod stop --time 30 "$C"
     assert_equal "$(value "$C" '{{.State.Status}} {{.State.ExitCode}}')" "exited 3"
@@ -155,7 +155,7 @@ said() { # NAME TEXT
 }
 
 @test "kill: a signal by its name, and --all of a container's processes by rm" {
-    pod run -d --name "$C" --log-driver k8s-file $IMAGE sh -c "sleep 998 & $TRAP"
+    pod run -d --name "$C" $IMAGE sh -c "sleep 998 & $TRAP"
     wait_for 10 said "$C" ready
     inner=$(pod top "$C" hpid args | awk '$2 == "sleep" && $3 == "998" { print $1 }')
     [ -d "/proc/$inner" ]

@@ -57,7 +57,7 @@ load podman
 }
 
 @test "--init: pid 1 is an init that reaps and passes signals on" {
-    pod run -d --init --name "$C" --log-driver k8s-file $IMAGE sh -c '
+    pod run -d --init --name "$C" $IMAGE sh -c '
         trap "echo caught; exit 3" TERM; sh -c "sleep 0.1 & exit"; echo ready; while :; do sleep 0.1; done'
     wait_for 10 sh -c "podman logs $C | grep -q ready"
     assert_output_of "init" pod exec "$C" cat /proc/1/comm

@@ -47,7 +47,7 @@ on_terminal() {
 }
 
 @test "-t without -i, and its log" {
-    pod run -d -t --name "$C" --log-driver k8s-file $IMAGE sh -c 'tty; exit 2'
+    pod run -d -t --name "$C" $IMAGE sh -c 'tty; exit 2'
     run pod wait "$C"
     assert_equal "$output" 2
     run pod logs "$C"
