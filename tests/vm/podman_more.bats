@@ -146,7 +146,7 @@ spec:
         capabilities:
           drop: ["ALL"]
 YAML
-    pod kube play "$TMP/pod.yaml"
+    pod kube play --network none "$TMP/pod.yaml"
     found=$(cgroup_file "$C-work" memory.max) || true
     capabilities=$(pod exec "$C-work" grep CapEff /proc/self/status) || true
     pod kube down "$TMP/pod.yaml"
