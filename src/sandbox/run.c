@@ -336,8 +336,10 @@ static void name_option(const struct sandbox *s, struct error *err)
     if (str_starts(text, file))
         text += strlen(file);
     const char *value, *limit = sandbox_limits_option(&o->limits, text, &value);
-    if (limit)
+    if (limit) {
         error_prefix(err, "--%s \"%s\"", limit, value);
+        return;
+    }
     if (!str_starts(text, "mounts[")) {
         if (o->user && str_starts(text, "process.user."))
             error_prefix(err, "--user \"%s\"", o->user);
