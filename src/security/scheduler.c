@@ -71,7 +71,9 @@ int scheduler_set(const struct oci_scheduler *s, struct error *err)
     if (code == EPERM && s->policy == POLICY_DEADLINE)
         error_hint(err, "it needs CAP_SYS_NICE of the host, and an affinity to all CPUs");
     else if (code == EPERM && is_realtime(s->policy))
-        error_hint(err, "it needs CAP_SYS_NICE of the host, or RLIMIT_RTPRIO of at least %d (ulimit -r)",
+        error_hint(err,
+                   "it needs CAP_SYS_NICE of the host, or RLIMIT_RTPRIO of at least %d (ulimit -r); in "
+                   "cgroup v1 also linux.resources.cpu.realtimeRuntime",
                    s->priority);
     else if (code == EPERM)
         error_hint(err,

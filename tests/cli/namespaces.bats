@@ -59,7 +59,7 @@ without_ns() {
     without_ns pid
     set_args "$B" /bin/sleep 1000
     edit_config "$B" '(.mounts[] | select(.destination == "/proc")) |= {"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]}'
-    bryo run --detach -b "$B" "$ID" </dev/null
+    bryo --cgroup-manager disabled run --detach -b "$B" "$ID" </dev/null
     run bryo kill --all "$ID" TERM
     assert_status 1
     assert_output "no pid namespace of its own"

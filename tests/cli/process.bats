@@ -40,7 +40,8 @@ run_detached() {
 @test "a real-time policy: carried out for root, explained to others" {
     set_args "$B" /bin/sh -c "$stat_field; field 41; field 40"
     edit_config "$B" '.process.scheduler = {policy: "SCHED_RR", priority: 12}'
-    run --separate-stderr bryo run -b "$B" "$ID"
+    # A cgroup of version 1 has no time for such programs unless linux.resources gives it some.
+    run --separate-stderr bryo --cgroup-manager disabled run -b "$B" "$ID"
     if is_real_root; then
         assert_status 0
         assert_equal "$output" "2

@@ -139,9 +139,12 @@ inspect_warned() {
     }
 }
 
+# Global options of a test's own.
+GLOBAL=()
+
 _inspect() {
     configure "$@"
-    "$BRYO" --root "$BRYO_ROOT" run -b "$B" "$ID" </dev/null >"$REPORT" 2>"$TMP/messages" 3>&- || {
+    "$BRYO" "${GLOBAL[@]}" --root "$BRYO_ROOT" run -b "$B" "$ID" </dev/null >"$REPORT" 2>"$TMP/messages" 3>&- || {
         echo "run ended with $?: $(cat "$TMP/messages")" >&2
         return 1
     }

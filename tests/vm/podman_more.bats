@@ -111,20 +111,6 @@ FILE
     assert_output 23
 }
 
-@test "buildah: from, run, bud" {
-    [ "$RUNTIME" = crun ] || path=/usr/local/bin/$RUNTIME
-    container=$(buildah from $IMAGE 3>&-)
-    run buildah run --runtime "${path:-$RUNTIME}" --env A=b --user 1000 "$container" -- sh -c 'echo $A $(id -u); exit 3' 3>&-
-    buildah rm "$container"
-    assert_status 3
-    assert_output "b 1000"
-    printf 'FROM %s\nRUN --mount=type=tmpfs,target=/scratch touch /scratch/x && grep -q " /scratch " /proc/self/mountinfo && echo "seen"\n' \
-        $IMAGE >"$TMP/Containerfile"
-    run buildah bud --runtime "${path:-$RUNTIME}" --no-cache --file "$TMP/Containerfile" "$TMP" 3>&-
-    assert_status 0
-    assert_output seen
-}
-
 @test "kube play: a pod from YAML, and down again" {
     cat >"$TMP/pod.yaml" <<YAML
 apiVersion: v1

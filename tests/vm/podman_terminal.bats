@@ -44,7 +44,7 @@ on_terminal() {
 @test "exec -it: a terminal beside the container's" {
     pod run -d -t --name "$C" $IMAGE sleep 1000
     run on_terminal expect=ready size=30x70 'send=x\r' -- podman --runtime "$RUNTIME" exec -it "$C" \
-        sh -c 'tty; echo ready; read x; stty size; exit 3'
+        sh -c 'tty; echo ready; read x; until [ "$(stty size)" = "30 70" ]; do sleep 0.1; done; stty size; exit 3'
     assert_output "/dev/pts/1"
     assert_output "30 70"
     assert_output "exit 3"
