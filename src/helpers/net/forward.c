@@ -1,6 +1,7 @@
 #include "helpers/net/forward.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <slirp/libslirp.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +63,9 @@ static bool is_there(const struct forwards *all, const struct forward *f)
     return false;
 }
 
-/* Makes room for clients that come at once at every socket that listens on @port. */
+/* Makes room for clients that come at once at every socket that listens on @port, and lets none that went
+ * away again hold up the loop. No socket gets a place in the poll set by this: what poll(2) said last is not
+ * of it. */
 static int widen(int fd, int events, void *data)
 {
     const struct forward *f = data;
@@ -75,9 +78,11 @@ static int widen(int fd, int events, void *data)
     (void)events;
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) == 0 && listens &&
         getsockname(fd, (struct sockaddr *)&ss, &len) == 0 && netaddr_from_sockaddr(&ss, &addr, &port) == 0 &&
-        port == f->host_port)
+        port == f->host_port) {
         (void)listen(fd, BACKLOG);
-    return 0;
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    }
+    return -1;
 }
 
 int forward_add(struct forwards *all, struct forward *f, struct error *err)

@@ -209,7 +209,7 @@ static int get_events(int index, void *data)
     const struct stack *k = data;
     int events = 0;
 
-    if (index < 0 || (size_t)index >= k->n_polls)
+    if (index < STACK_OWN_POLLS || (size_t)index >= k->n_polls)
         return 0;
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (k->polls[index].revents & kinds[i].poll)
