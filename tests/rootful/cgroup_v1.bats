@@ -569,10 +569,11 @@ Operation not permitted"
     run bryo exec "$ID" true
     assert_output "it is paused"
     bryo exec --ignore-paused "$ID" touch /tmp/late 3>&- &
+    child=$!
     sleep 0.3
     [ ! -e "$root/tmp/late" ]
     bryo resume "$ID"
-    wait
+    wait $child
     [ -e "$root/tmp/late" ]
     assert_value freezer.state THAWED
     assert_equal "$(bryo state "$ID" | jq -r .status)" running
@@ -692,9 +693,10 @@ mkdir: can't create directory 'x': Read-only file system"
     [ -z "$(mount_of memory)" ] || jq -e '.data.memory.usage.usage > 1000000 and .data.memory.usage.max >= .data.memory.usage.usage and .data.memory.cache >= 1000000' <<<"$output"
     [ -z "$(mount_of pids)" ] || jq -e '.data.pids == {current: 1, limit: 0}' <<<"$output"
     bryo events --interval 20ms "$ID" >"$TMP/events" 3>&- &
+    child=$!
     wait_for 5 sh -c "[ \$(wc -l <'$TMP/events') -ge 3 ]"
     bryo kill "$ID" KILL
-    wait
+    wait $child
     assert_equal "$(jq -r .type "$TMP/events" | sort -u)" stats
 }
 
@@ -753,17 +755,19 @@ mkdir: can't create directory 'x': Read-only file system"
     [ -z "$(mount_of pids)" ] || edit_config "$B" '.linux.resources.pids.limit = 10'
     [ -z "$(mount_of memory)" ] || edit_config "$B" '.linux.resources.memory.limit = 67108864'
     set_args "$B" sleep 1000
-    local i
+    local i children=()
     for i in $(seq 50); do
         "$BRYO" --root "$BRYO_ROOT" create -b "$B" "$ID-$i" </dev/null >/dev/null 2>>"$TMP/errors" 3>&- &
+        children+=($!)
     done
-    wait
+    wait "${children[@]}"
     cat "$TMP/errors" >&2
     assert_equal "$(find "$(mount_of freezer)" -maxdepth 1 -name "bryo-$ID-*" | wc -l)" 50
     for i in $(seq 50); do
         "$BRYO" --root "$BRYO_ROOT" delete --force "$ID-$i" 2>>"$TMP/errors" 3>&- &
+        children+=($!)
     done
-    wait
+    wait "${children[@]}"
     assert_equal "$(cat "$TMP/errors")" ""
     assert_equal "$(find /sys/fs/cgroup -type d -name "*$ID*")" ""
 }
