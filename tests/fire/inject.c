@@ -52,7 +52,7 @@
 #define ROLE_MAX      96
 #define PROCESSES_MAX 256
 #define CALLS_MAX     512
-#define DETAIL_MAX    120
+#define DETAIL_MAX    256
 #define EXIT_TIMEOUT  124
 #define EXIT_OWN      125
 
@@ -132,7 +132,7 @@ static const struct {
 /* A string of the process, printable; empty where it can't be read (it is not dumpable). */
 static void peek_text(pid_t pid, uint64_t at, char *out, size_t size)
 {
-    char raw[64] = "";
+    char raw[DETAIL_MAX] = "";
     const size_t all = sizeof raw - 1, page = 4096 - (at & 4095), first = page < all ? page : all;
     /* What the next page holds may not be there: a transfer is partial between pieces only. */
     struct iovec here = {raw, all};

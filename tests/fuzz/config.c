@@ -23,12 +23,6 @@ static void check(const struct oci_config *config)
 {
     const struct oci_process *p = config->process;
 
-    for (int userns = 0; userns < 2; userns++) {
-        _cleanup_error_ struct error err = ERROR_INIT;
-        int r = oci_config_check_support(config, userns, &err);
-        if (r < 0)
-            must_explain(r, &err);
-    }
     _cleanup_error_ struct error err = ERROR_INIT;
     int r = security_check_placement(p, config->linux_.memory_policy, &err);
     if (r < 0)
