@@ -207,7 +207,7 @@ assert_value() { # FILE VALUE
     wait_for 5 sh -c "ls -l /proc/$events/fd | grep -q eventfd"
     touch "/proc/$PID/root/tmp/go"
     wait_for 10 test -s "/proc/$PID/root/tmp/status"
-    wait_for 10 grep -q oom "$TMP/events"
+    wait_for 30 grep -q oom "$TMP/events"
     assert_equal "$(cat "/proc/$PID/root/tmp/status")" 137
     assert_equal "$(jq -c . "$TMP/events")" "{\"type\":\"oom\",\"id\":\"$ID\"}"
     local before
@@ -231,7 +231,7 @@ assert_value() { # FILE VALUE
     local events=$!
     wait_for 5 sh -c "ls -l /proc/$events/fd | grep -q eventfd"
     touch "/proc/$PID/root/tmp/go"
-    wait_for 10 grep -q oom "$TMP/events"
+    wait_for 30 grep -q oom "$TMP/events"
     value memory.oom_control | grep -qx 'under_oom 1'
     assert_equal "$(bryo state "$ID" | jq -r .status)" running
     bryo update -r - "$ID" <<<'{"memory": {"disableOOMKiller": false}}'

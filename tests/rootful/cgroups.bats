@@ -195,9 +195,9 @@ bryo: cannot update container \"$ID\": write \"-7\" to \"/sys/fs/cgroup/$T/box/c
     with_cgroup2 <<'END'
 grep -qw rdma "$C/cgroup.controllers" && exit 77
 jq '.linux.resources = {rdma: {m: {hcaHandles: 1}}, unified: {"rdma.max": "m hca_handle=2"}}' "$B/config.json" >"$B/new.json"
-bryo run -b "$B" -f "$B/new.json" "$ID" 2>&1 && exit 1
+bryo --cgroup-manager cgroupfs run -b "$B" -f "$B/new.json" "$ID" 2>&1 && exit 1
 [ ! -e "$G" ]
-bryo --limits try run -b "$B" -f "$B/new.json" "$ID" 2>&1
+bryo --cgroup-manager cgroupfs --limits try run -b "$B" -f "$B/new.json" "$ID" 2>&1
 bryo --limits off run -b "$B" -f "$B/new.json" "$ID" 2>&1
 jq '.process.args = ["sleep", "100"]' "$B/config.json" >"$B/new.json"
 bryo run -d -b "$B" -f "$B/new.json" "$ID" </dev/null >/dev/null 2>&1
@@ -511,11 +511,11 @@ jq "$maps"' | .linux.resources.hugepageLimits = [{pageSize: "2MB", limit: 209715
 # With another process beside it that is not to be done.
 sleep 100 &
 echo $! >"$C/$T/user/cgroup.procs"
-in_cgroup "$BRYO" --root "$TMP/u/s" run -b "$TMP/u/b" four 2>&1 && exit 1
+in_cgroup "$BRYO" --root "$TMP/u/s" --cgroup-manager cgroupfs run -b "$TMP/u/b" four 2>&1 && exit 1
 kill $!; wait $! || true
 # Nor where the cgroup is not the user's.
 chown 0:0 "$C/$T/user"
-in_cgroup "$BRYO" --root "$TMP/u/s" run -b "$TMP/u/b" five 2>&1 && exit 1
+in_cgroup "$BRYO" --root "$TMP/u/s" --cgroup-manager cgroupfs run -b "$TMP/u/b" five 2>&1 && exit 1
 wait_for grep -q 'populated 0' "$C/$T/user/cgroup.events"
 rmdir "$C/$T/user"
 echo -hugetlb >"$C/$T/cgroup.subtree_control"
@@ -533,7 +533,7 @@ END
 bryo: warning: the cgroup is not given to the container's root: its user namespace does not map the caller, who owns the cgroup
 bryo: linux.resources.hugepageLimits: the cgroup \"/sys/fs/cgroup/$T/user\" has other processes than bryo, so it cannot be divided
 bryo: hint: start bryo in a cgroup of its own, such as: systemd-run --user --scope -p Delegate=yes bryo …; --limits=try runs the container without
-bryo: linux.resources.hugepageLimits: the cgroup \"/sys/fs/cgroup/$T/user\" is not the caller's to divide: permission denied (EACCES)"
+bryo: the cgroup \"/sys/fs/cgroup/$T/user\" is not the caller's to divide: permission denied (EACCES)"
 }
 
 @test "many containers at once: all start, all stop, nothing is left" {
