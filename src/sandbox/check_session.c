@@ -21,8 +21,8 @@
 
 /* What this version does not use is never more than CHECK_INFO when it is missing. */
 #define CGROUP_ROOT "/sys/fs/cgroup"
-#define LIMITS      "no limits of memory, cpu and processes for containers (this version of bryo sets none yet)"
-#define BUS         "no cgroups made by systemd (this version of bryo asks for none yet)"
+#define LIMITS      "no limits of memory, cpu and processes for containers"
+#define BUS         "no cgroups made by systemd"
 
 void check_image_helper(struct check_context *c, struct check_row *row)
 {
