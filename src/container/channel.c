@@ -209,6 +209,23 @@ int channel_expect(const struct channel *ch, enum channel_step step, struct chan
     return 0;
 }
 
+int channel_prefer_peer(const struct channel *ch, int failed, struct error *err)
+{
+    struct channel now = *ch;
+    struct error told = ERROR_INIT;
+    _cleanup_close_ int fd = -EBADF;
+    struct packet p;
+    bool unread;
+
+    now.spoken = true;
+    if (next(&now, "its error", &p, &fd, &unread, &told) < 0 && told.code != EPROTO) {
+        failed = -told.code;
+        error_move(err, &told);
+    }
+    error_clear(&told);
+    return failed;
+}
+
 int channel_expect_end(const struct channel *ch, struct error *err)
 {
     _cleanup_close_ int fd = -EBADF;

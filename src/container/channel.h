@@ -75,6 +75,11 @@ struct channel_message {
 int channel_expect(const struct channel *ch, enum channel_step step, struct channel_message *msg,
                    struct error *err);
 
+/* What failed on our side may only follow from the peer's end. If the peer has already said why it failed,
+ * that becomes @err instead of what it holds; warnings on the way are handed on. Never waits. Returns the
+ * peer's code, or @failed, ours. */
+int channel_prefer_peer(const struct channel *ch, int failed, struct error *err);
+
 /* Waits for the end of the channel (the peer's exec closed it). An error of the peer becomes @err. -EPIPE: it
  * ended before it had read what was sent to it. */
 int channel_expect_end(const struct channel *ch, struct error *err);

@@ -224,8 +224,9 @@ int container_make(struct container *c, int *master, struct error *err)
         return r;
     drop_inheritance(c);
     r = map_and_record(c, err);
-    if (r == 0)
-        r = channel_send(&c->channel, STEP_ID_MAP_WRITTEN, 0, NULL, -1, err);
+    if (r < 0) /* nothing can be written for a process that has ended: what ended it is the cause */
+        return channel_prefer_peer(&c->channel, r, err);
+    r = channel_send(&c->channel, STEP_ID_MAP_WRITTEN, 0, NULL, -1, err);
     if (r == 0) /* while init makes the mounts */
         r = filter_compile(c, err);
     if (r == 0)

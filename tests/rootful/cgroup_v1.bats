@@ -225,7 +225,9 @@ assert_value() { # FILE VALUE
     skip_without_controller memory
     edit_config "$B" '.linux.resources.memory = {limit: 33554432, disableOOMKiller: true}'
     [ ! -e "$(mount_of memory)/memory.memsw.limit_in_bytes" ] || edit_config "$B" '.linux.resources.memory.swap = 33554432'
-    start sh -c 'while [ ! -e /tmp/go ]; do sleep 0.02; done; exec dd if=/dev/zero of=/dev/null bs=100M count=1'
+    # The kernel stops a process at the limit only where it touches memory by itself: a system call that does, as a
+    # read into a large buffer, fails with EFAULT instead.
+    start sh -c "while [ ! -e /tmp/go ]; do sleep 0.02; done; exec awk 'BEGIN { s = \"x\"; while (1) s = s s }'"
     value memory.oom_control | grep -qx 'oom_kill_disable 1'
     "$BRYO" --root "$BRYO_ROOT" events --interval 10s "$ID" >"$TMP/events" 3>&- &
     local events=$!

@@ -270,6 +270,26 @@ static void test_last_words_before_we_spoke(void **state)
     assert_string_equal(p->warnings, "careful");
 }
 
+/* What we do to a process that has ended fails for a reason that says nothing: its own is the cause. */
+static void test_the_peers_error_is_the_cause(void **state)
+{
+    struct pair *p = *state;
+    _cleanup_error_ struct error failure = ERROR_INIT, err = ERROR_INIT;
+
+    error_set(&err, EACCES, "write the group id map of process 7");
+    assert_int_equal(channel_prefer_peer(&p->runtime, -EACCES, &err), -EACCES);
+    assert_string_equal(err.text, "write the group id map of process 7");
+    error_set(&failure, ENOSPC, "create the container's namespaces: no");
+    assert_int_equal(channel_send(&p->init, STEP_WARNING, 0, "careful", -1, NULL), 0);
+    channel_send_error(&p->init, &failure);
+    fd_close(&p->init.fd);
+    assert_int_equal(channel_prefer_peer(&p->runtime, -EACCES, &err), -ENOSPC);
+    assert_string_equal(err.text, "create the container's namespaces: no");
+    assert_string_equal(p->warnings, "careful");
+    assert_int_equal(channel_prefer_peer(&p->runtime, -EACCES, &err), -EACCES);
+    assert_string_equal(err.text, "create the container's namespaces: no");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -277,6 +297,7 @@ int main(void)
         T(test_value_and_text),
         T(test_last_words_of_a_peer_that_did_not_listen),
         T(test_last_words_before_we_spoke),
+        T(test_the_peers_error_is_the_cause),
         T(test_descriptor),
         T(test_missing_and_surplus_descriptor),
         T(test_error_travels),
