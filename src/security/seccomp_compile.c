@@ -393,6 +393,8 @@ int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_filter *ou
     size_t n_names = 0, len = 0;
 
     int r = seccomp_check(seccomp, err);
+    if (r == 0)
+        r = seccomp_syscalls_open(err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < seccomp->rules.count; i++)

@@ -95,7 +95,10 @@ int seccomp_default_profile(uint64_t caps, struct oci_seccomp **out, struct erro
     s->default_action = (int)SECCOMP_RET_ERRNO;
     s->default_errno_ret = (struct opt_u32){true, ENOSYS};
 
-    int r = add_architectures(s);
+    int r = seccomp_syscalls_open(err);
+    if (r < 0)
+        return r;
+    r = add_architectures(s);
     if (r == 0)
         r = add_list(s, seccomp_always, 0);
     if (r == 0)

@@ -8,11 +8,11 @@
  */
 #include "security/seccomp_syscalls.h"
 
-#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "security/libseccomp.h"
 
 #define X32_BIT       0x40000000u
 #define ARCH_64BIT    0x80000000u
@@ -68,9 +68,25 @@ static const struct {
     {"listns", 470},
 };
 
+/* Written once, before the first answer: what the process has loaded. */
+static struct libseccomp loaded;
+
+int seccomp_syscalls_open(struct error *err)
+{
+    return loaded.version ? 0 : libseccomp_load(&loaded, err);
+}
+
+/* A filter that leaves out what nobody could look up would be an open door. */
+static const struct libseccomp *library(void)
+{
+    if (seccomp_syscalls_open(NULL) < 0)
+        abort();
+    return &loaded;
+}
+
 size_t seccomp_arch_family(uint32_t archs[SECCOMP_MAX_FAMILY])
 {
-    uint32_t native = seccomp_arch_native();
+    uint32_t native = library()->arch_native();
     size_t n = 0;
 
     archs[n++] = native;
@@ -183,7 +199,7 @@ static bool search_direct(uint32_t arch, const char *name, uint32_t *nr)
     uint32_t base = number_base(arch);
 
     for (uint32_t i = base; i <= base + 450; i++) {
-        _cleanup_free_ char *found = seccomp_syscall_resolve_num_arch(arch, (int)i);
+        _cleanup_free_ char *found = library()->syscall_resolve_num_arch(arch, (int)i);
         if (found && strcmp(found, name) == 0) {
             *nr = i;
             return true;
@@ -209,7 +225,7 @@ static bool find_direct(uint32_t arch, const char *name, uint32_t *nr)
 
 bool seccomp_resolve(uint32_t arch, const char *name, struct seccomp_number *out)
 {
-    int nr = seccomp_syscall_resolve_name_arch(arch, name), call = 0;
+    int nr = library()->syscall_resolve_name_arch(arch, name), call = 0;
     const char *mux = NULL;
 
     *out = (struct seccomp_number){0};
@@ -228,7 +244,7 @@ bool seccomp_resolve(uint32_t arch, const char *name, struct seccomp_number *out
         mux = "ipc";
         call = IPC_PSEUDO - nr;
     }
-    int mux_nr = mux ? seccomp_syscall_resolve_name_arch(arch, mux) : -1;
+    int mux_nr = mux ? library()->syscall_resolve_name_arch(arch, mux) : -1;
     if (mux_nr < 0)
         return true;
     out->multiplexed = true;

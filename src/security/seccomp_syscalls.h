@@ -7,7 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 #define SECCOMP_MAX_FAMILY 3
+
+/* Opens the library that knows the numbers, once; to be called before the functions below, which end the
+ * program where they cannot answer. 0, or -ENOPKG with a text. */
+int seccomp_syscalls_open(struct error *err);
 
 /* Architectures (SCMP_ARCH_* tokens) that processes of this machine can have, the native one first. Returns
  * how many. */

@@ -146,6 +146,20 @@ b option"
     assert_output config
 }
 
+@test "without libseccomp a profile is refused, not left out" {
+    edit_config "$B" '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}]}'
+    mkdir "$TMP/lib"
+    : >"$TMP/lib/libseccomp.so.2"
+    run env LD_LIBRARY_PATH="$TMP/lib" "$BRYO" --root "$BRYO_ROOT" run -b "$B" "$ID-without"
+    assert_status 1
+    assert_output "a seccomp profile needs libseccomp.so.2: "
+    assert_output "hint: install libseccomp2"
+    edit_config "$B" 'del(.linux.seccomp)'
+    set_args "$B" true
+    run env LD_LIBRARY_PATH="$TMP/lib" "$BRYO" --root "$BRYO_ROOT" run -b "$B" "$ID-without"
+    assert_status 0
+}
+
 @test "a seccomp profile holds for it too" {
     bryo delete --force "$ID"
     edit_config "$B" '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}'
