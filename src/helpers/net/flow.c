@@ -25,6 +25,7 @@ int flow_table_init(struct flow_table *t, const unsigned max[FLOW_KINDS])
 {
     *t = (struct flow_table){.buckets = calloc(BUCKETS, sizeof(struct flow *))};
     memcpy(t->max, max, sizeof t->max);
+    t->end_starved = &t->starved;
     /* Without chance the table works all the same. */
     (void)!getrandom(&t->seed, sizeof t->seed, GRND_NONBLOCK);
     return t->buckets ? 0 : -ENOMEM;
@@ -121,6 +122,23 @@ void flow_touch(struct flow_table *t, struct flow *f, int64_t now_ms)
     link_newest(t, f);
 }
 
+void flow_starve(struct flow_table *t, struct flow *f, bool starved)
+{
+    if (starved == (f->at_starved != NULL))
+        return;
+    if (starved) {
+        f->next_starved = NULL;
+        f->at_starved = t->end_starved;
+        *t->end_starved = f;
+        t->end_starved = &f->next_starved;
+    } else {
+        *f->at_starved = f->next_starved;
+        *(f->next_starved ? &f->next_starved->at_starved : &t->end_starved) = f->at_starved;
+        f->at_starved = NULL;
+    }
+    t->n_starved += starved ? 1 : -1U;
+}
+
 void flow_remove(struct flow_table *t, struct flow *f)
 {
     struct flow **at = &t->buckets[bucket_of(t, &f->key)];
@@ -129,6 +147,7 @@ void flow_remove(struct flow_table *t, struct flow *f)
         at = &(*at)->next;
     *at = f->next;
     unlink_age(t, f);
+    flow_starve(t, f, false);
     t->open[f->key.kind]--;
     free(f);
 }

@@ -37,11 +37,18 @@ struct flow {
     bool fin_out_acked, fin_in_acked; /* and was acknowledged */
     bool closed_outside;              /* the other side was first */
     uint32_t fin_out_end, fin_in_end; /* the sequence numbers behind them */
+    /* TCP: how far the container has sent, and what either side said last of the other's data. */
+    uint32_t sent_end, guest_ack, stack_ack;
+    uint16_t guest_window, stack_window;
+    struct flow *next_starved, **at_starved; /* in the list; at_starved NULL: not in it */
 };
 
 struct flow_table {
     struct flow **buckets;
     struct flow *oldest[FLOW_KINDS], *newest[FLOW_KINDS];
+    struct flow *starved,
+        **end_starved; /* those whose container has little room left to send into, and how many */
+    unsigned n_starved;
     unsigned open[FLOW_KINDS];
     unsigned max[FLOW_KINDS];
     int64_t expired_ms; /* when flow_expire went through it last */
@@ -59,6 +66,9 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, int64_t 
 
 /* A packet of @f was seen. */
 void flow_touch(struct flow_table *t, struct flow *f, int64_t now_ms);
+
+/* Puts @f at the end of the list of those starved, or takes it off. */
+void flow_starve(struct flow_table *t, struct flow *f, bool starved);
 
 void flow_remove(struct flow_table *t, struct flow *f);
 

@@ -30,6 +30,7 @@ enum {
     IPV6_DST = 24,
     TCP_SEQ = 4,
     TCP_ACK = 8,
+    TCP_WINDOW = 14,
     TCP_OFF = 12,
     TCP_FLAGS = 13,
     TCP_CHECK = 16,
@@ -115,6 +116,7 @@ static int parse_tcp(struct frame *f)
     f->dport = get16(f->l4 + 2);
     f->seq = get32(f->l4 + TCP_SEQ);
     f->ack = get32(f->l4 + TCP_ACK);
+    f->window = get16(f->l4 + TCP_WINDOW);
     f->tcp_flags = f->l4[TCP_FLAGS];
     f->payload = f->l4 + hlen;
     f->payload_len = f->l4_len - hlen;
@@ -301,17 +303,18 @@ static void put_checksum(uint8_t *l4, size_t len, size_t place, const struct fra
     memcpy(l4 + place, &check, sizeof check);
 }
 
-static size_t build_tcp(const struct frame_ends *e, uint8_t *buf, uint32_t seq, uint32_t ack, uint8_t flags)
+size_t frame_build_tcp(const struct frame_ends *e, const struct frame_tcp *t, uint8_t *buf)
 {
     uint8_t *tcp = put_headers(buf, e, IPPROTO_TCP, TCP_HLEN);
 
     memset(tcp, 0, TCP_HLEN);
     put16(tcp, e->sport);
     put16(tcp + 2, e->dport);
-    put32(tcp + TCP_SEQ, seq);
-    put32(tcp + TCP_ACK, ack);
+    put32(tcp + TCP_SEQ, t->seq);
+    put32(tcp + TCP_ACK, t->ack);
     tcp[TCP_OFF] = TCP_HLEN / 4 << 4;
-    tcp[TCP_FLAGS] = flags;
+    tcp[TCP_FLAGS] = t->flags;
+    put16(tcp + TCP_WINDOW, t->window);
     put_checksum(tcp, TCP_HLEN, TCP_CHECK, e, IPPROTO_TCP);
     return (size_t)(tcp - buf) + TCP_HLEN;
 }
@@ -334,14 +337,10 @@ size_t frame_build_reset(const struct frame *f, uint8_t *buf)
                       (f->tcp_flags & TCP_FLAG_FIN ? 1 : 0);
 
     /* RFC 9293, 3.10.7.1: with the sequence number that the segment acknowledges, or acknowledging it. */
+    struct frame_tcp t = {.ack = f->seq + length, .flags = TCP_FLAG_RST | TCP_FLAG_ACK};
     if (f->tcp_flags & TCP_FLAG_ACK)
-        return build_tcp(&e, buf, f->ack, 0, TCP_FLAG_RST);
-    return build_tcp(&e, buf, 0, f->seq + length, TCP_FLAG_RST | TCP_FLAG_ACK);
-}
-
-size_t frame_build_own_reset(const struct frame_ends *e, uint32_t seq, uint8_t *buf)
-{
-    return build_tcp(e, buf, seq, 0, TCP_FLAG_RST);
+        t = (struct frame_tcp){.seq = f->ack, .flags = TCP_FLAG_RST};
+    return frame_build_tcp(&e, &t, buf);
 }
 
 static bool is_single_host(const struct netaddr *a)

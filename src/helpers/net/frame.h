@@ -49,6 +49,7 @@ struct frame {
     uint16_t icmp_id; /* of an echo */
     uint8_t tcp_flags;
     uint32_t seq, ack;
+    uint16_t window;
     uint8_t *payload; /* of TCP and UDP */
     size_t payload_len;
 };
@@ -84,8 +85,13 @@ struct frame_ends {
     uint16_t sport, dport;
 };
 
-/* A reset with the sequence number @seq. */
-size_t frame_build_own_reset(const struct frame_ends *e, uint32_t seq, uint8_t *buf);
+/* A segment of TCP without options and payload. */
+struct frame_tcp {
+    uint32_t seq, ack;
+    uint16_t window;
+    uint8_t flags;
+};
+size_t frame_build_tcp(const struct frame_ends *e, const struct frame_tcp *t, uint8_t *buf);
 
 /* A UDP packet in @buf, which holds @len bytes of payload at FRAME_UDP_PAYLOAD already and has room for
  * FRAME_MAX bytes. Returns the length of the frame. */

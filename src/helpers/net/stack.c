@@ -234,9 +234,21 @@ int stack_prepare(struct stack *k, int64_t now_ms)
     return wait;
 }
 
+static bool may_write(const struct stack *k)
+{
+    for (size_t i = STACK_OWN_POLLS; i < k->n_polls; i++)
+        if (k->polls[i].revents & POLLOUT)
+            return true;
+    return false;
+}
+
 void stack_proceed(struct stack *k, bool polled, int64_t now_ms)
 {
+    bool wrote = polled && may_write(k);
+
     slirp_pollfds_poll(k->slirp, !polled, get_events, k);
+    if (wrote)
+        stage_stack_wrote(k->stage);
     for (size_t i = 0; i < STACK_TIMERS; i++) {
         struct stack_timer *t = &k->timers[i];
         if (!t->used || t->due_ms < 0 || t->due_ms > now_ms)

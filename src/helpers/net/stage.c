@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "helpers/net/tcp.h"
 
 /* As many flows as may be open at once: each is a descriptor and up to 256 KiB of buffers in libslirp. */
 #define FLOWS_TCP  2048
@@ -16,11 +17,6 @@
 #define PORT_DHCP_CLIENT  68
 #define PORT_DHCP_SERVER  67
 #define PORT_DHCP6_SERVER 547
-/* libslirp sends segments of this size at most; its MTU is more than any segment needs. */
-#define MSS_STACK 65480
-/* RFC 9293, 3.7.1: what a side that says nothing can take. */
-#define MSS_DEFAULT4 536
-#define MSS_DEFAULT6 1220
 
 /* Kinds of ICMP and ICMPv6. */
 enum {
@@ -194,76 +190,6 @@ static const struct netaddr *upstream_like(const struct stage *s, const struct n
     return NULL;
 }
 
-/* TCP. */
-
-/* Raises the MSS that the container asks for, so that libslirp sends whole buffers at once: where they are
- * cut is told to the kernel by vnet_describe. What was asked for is kept for that. */
-static void note_syn(const struct stage *s, struct flow *flow, struct frame *f)
-{
-    bool v4 = f->type == ETHERTYPE_IPV4;
-    uint16_t mtu = (uint16_t)(s->settings->mtu - (v4 ? 40 : 60));
-    uint8_t *place = frame_tcp_mss(f);
-
-    flow->mss = v4 ? MSS_DEFAULT4 : MSS_DEFAULT6;
-    if (place) {
-        flow->mss = (uint16_t)(place[0] << 8 | place[1]);
-        place[0] = MSS_STACK >> 8;
-        place[1] = MSS_STACK & 0xff;
-        frame_complete_checksum(f);
-    }
-    if (flow->mss > mtu)
-        flow->mss = mtu;
-    if (flow->mss < 1)
-        flow->mss = MSS_DEFAULT4;
-    /* A port that is used again. */
-    flow->fin_out = flow->fin_in = flow->fin_out_acked = flow->fin_in_acked = false;
-}
-
-/* libslirp keeps its side of a connection for ten seconds when the other end closed first. The container is
- * done with it by then, and ten thousand such sides would make each look-up slow: a reset takes it away. */
-static void close_behind(struct stage *s, const struct flow *flow)
-{
-    static const uint8_t mac[6] = {0x52, 0x55, 0, 0, 0, 0};
-    struct stage_reset *r = &s->resets[s->n_resets];
-
-    if (s->n_resets == STAGE_RESETS)
-        return;
-    s->n_resets++;
-    r->len = frame_build_own_reset(&(struct frame_ends){.src_mac = mac,
-                                                        .dst_mac = mac,
-                                                        .src = flow->key.guest,
-                                                        .dst = flow->key.remote,
-                                                        .sport = flow->key.guest_port,
-                                                        .dport = flow->key.remote_port},
-                                   flow->fin_out_end, r->bytes);
-}
-
-/* Follows how far both sides have closed; once the flow is over, it is gone. */
-static void follow_tcp(struct stage *s, struct flow *flow, const struct frame *f, bool out)
-{
-    bool *fin = out ? &flow->fin_out : &flow->fin_in;
-    bool acked = f->tcp_flags & TCP_FLAG_ACK;
-
-    if (f->tcp_flags & TCP_FLAG_RST) {
-        flow_remove(&s->flows, flow);
-        return;
-    }
-    if (f->tcp_flags & TCP_FLAG_FIN && !*fin) {
-        *fin = true;
-        *(out ? &flow->fin_out_end : &flow->fin_in_end) = f->seq + (uint32_t)f->payload_len + 1;
-        flow->closed_outside |= !out && !flow->fin_out;
-    }
-    if (acked && out && flow->fin_in && f->ack == flow->fin_in_end)
-        flow->fin_in_acked = true;
-    if (acked && !out && flow->fin_out && f->ack == flow->fin_out_end)
-        flow->fin_out_acked = true;
-    if (!flow->fin_in_acked || !flow->fin_out_acked)
-        return;
-    if (flow->closed_outside)
-        close_behind(s, flow);
-    flow_remove(&s->flows, flow);
-}
-
 /* The key of the flow that @f belongs to. Returns false if it is nothing that flows. */
 static bool key_of(const struct frame *f, bool out, struct flow_key *key)
 {
@@ -366,10 +292,8 @@ static void flow_from_container(struct stage *s, struct frame *f)
         frame_set_dst(f, &key.remote);
     if (flow) {
         flow_touch(&s->flows, flow, s->now_ms);
-        if (f->proto == IPPROTO_TCP && f->tcp_flags & TCP_FLAG_SYN)
-            note_syn(s, flow, f);
         if (f->proto == IPPROTO_TCP)
-            follow_tcp(s, flow, f, true);
+            tcp_from_container(s, flow, f);
     }
     pass(s, f);
 }
@@ -496,6 +420,8 @@ void stage_from_stack(struct stage *s, const uint8_t *frame, size_t len)
         send_plain(s, frame, len);
         return;
     }
+    if (flow && !tcp_to_container(s, flow, &f))
+        return;
     struct frame own = with_own_headers(&f, head);
     if (flow && flow->translated)
         frame_set_src(&own, &flow->shown);
@@ -505,7 +431,17 @@ void stage_from_stack(struct stage *s, const uint8_t *frame, size_t len)
     if (s->to_tap(s->data, &h, head, (size_t)(own.payload - head), f.payload, f.payload_len) < 0)
         s->counts.lost++;
     if (flow)
-        follow_tcp(s, flow, &f, false);
+        tcp_follow(s, flow, &f, false);
+}
+
+void stage_stack_wrote(struct stage *s)
+{
+    /* Whose answer is not enough is put at the end again; any of them may go meanwhile. */
+    for (unsigned n = s->flows.n_starved; n && s->flows.starved; n--) {
+        struct flow *f = s->flows.starved;
+        flow_starve(&s->flows, f, false);
+        tcp_ask_window(s, f);
+    }
 }
 
 void stage_settle(struct stage *s)

@@ -62,7 +62,8 @@ struct stage {
     /* Resets for libslirp that must wait until it has returned from where it is now (stage_settle). */
     struct stage_reset resets[STAGE_RESETS];
     unsigned n_resets;
-    uint8_t *buf; /* FRAME_MAX bytes, for an answer as it is built */
+    const struct flow *probed; /* libslirp is being asked for its window of this one */
+    uint8_t *buf;              /* FRAME_MAX bytes, for an answer as it is built */
 };
 
 /* The outputs and the switches are the caller's to fill in, before or after. Returns 0 or -errno. */
@@ -74,6 +75,10 @@ void stage_from_tap(struct stage *s, const struct virtio_net_hdr *h, uint8_t *fr
 
 /* A frame of libslirp's for the container. */
 void stage_from_stack(struct stage *s, const uint8_t *frame, size_t len);
+
+/* libslirp has written to its sockets: whoever in the container waits for room may go on. Called when it is
+ * not at work. */
+void stage_stack_wrote(struct stage *s);
 
 /* What had to wait: called when libslirp is not at work. */
 void stage_settle(struct stage *s);
