@@ -56,7 +56,8 @@ void check_runtime_dir(struct check_context *c, struct check_row *row)
                   "XDG_RUNTIME_DIR names \"%s\", which is not a directory of uid %u (su and sudo keep "
                   "the old user's)",
                   dir, (unsigned)c->uid);
-    } else if (st.st_mode & 077) {
+    } else if (st.st_mode & 066) {
+        /* Not to search: podman makes it 0711 for --userns auto, and what bryo keeps in it is private. */
         check_set(row, CHECK_WARN, "\"%s\" has mode %04o: others may look into it", dir,
                   (unsigned)(st.st_mode & 07777));
         check_mend(row, "others may see the states of containers", "chmod 0700 \"%s\"", dir);

@@ -41,6 +41,16 @@ load ../lib/common
     fi
 }
 
+@test "check: a runtime directory that others can read or write is told, not one that they only pass through" {
+    for mode in 0700:ok 0711:ok 0750:warn 0704:warn 0702:warn; do
+        mkdir -m "${mode%:*}" "$TMP/run${mode%:*}"
+        XDG_RUNTIME_DIR=$TMP/run${mode%:*} run "$BRYO" check --format json
+        row=$(jq -r '.checks[] | select(.id == "runtime-dir")' <<<"$output")
+        assert_equal "$mode" "${mode%:*}:$(jq -r .status <<<"$row")"
+        [[ $mode == *:ok || "$(jq -r .detail <<<"$row")" == *"has mode ${mode%:*}: others may look into it" ]]
+    done
+}
+
 @test "check: without newuidmap it tells the package" {
     is_root && skip "root needs no newuidmap"
     PATH=/nonexistent run "$BRYO" check
