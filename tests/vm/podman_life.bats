@@ -157,7 +157,12 @@ said() { # NAME TEXT
 @test "kill: a signal by its name, and --all of a container's processes by rm" {
     pod run -d --name "$C" $IMAGE sh -c "sleep 998 & $TRAP"
     wait_for 10 said "$C" ready
-    inner=$(pod top "$C" hpid args | awk '$2 == "sleep" && $3 == "998" { print $1 }')
+    # podman top fails when one of the short sleeps ends while it looks.
+    sleeper() {
+        inner=$(pod top "$C" hpid args | awk '$2 == "sleep" && $3 == "998" { print $1 }')
+        [ -n "$inner" ]
+    }
+    wait_for 20 sleeper
     [ -d "/proc/$inner" ]
     pod kill --signal USR1 "$C"
     run pod wait "$C"
