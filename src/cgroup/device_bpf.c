@@ -174,7 +174,7 @@ static int open_if_ours(uint32_t id)
 #define ATTACHED_MAX 64 /* the kernel's own limit */
 static int find_ours(int cgroup_fd)
 {
-    uint32_t ids[ATTACHED_MAX];
+    uint32_t ids[ATTACHED_MAX] = {0};
     union bpf_attr attr = {.query = {.target_fd = (uint32_t)cgroup_fd,
                                      .attach_type = BPF_CGROUP_DEVICE,
                                      .prog_ids = address(ids),
