@@ -40,6 +40,7 @@
 #include "container/supervise.h"
 #include "oci/names.h"
 #include "security/security.h"
+#include "userns/within.h"
 
 static void exec_free(struct exec *x)
 {
@@ -127,6 +128,42 @@ static int find_namespaces(struct exec *x, struct error *err)
     return 0;
 }
 
+static int open_cgroup(struct exec *x, struct error *err)
+{
+    x->cgroup_fd = cgroup_clone_fd(&x->cgroup, x->opts->cgroup, x->state->pid, err);
+    return x->cgroup_fd < 0 && x->cgroup_fd != -EBADF ? x->cgroup_fd : 0;
+}
+
+/* Runs in a child, with the capabilities of the container's user namespace: becomes the container's root. */
+static int make_cgroup(void *data, struct error *err)
+{
+    struct exec *x = data;
+
+    if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+        return error_sys(err, errno, "become the container's root");
+    int r = open_cgroup(x, err);
+    fd_close(&x->cgroup_fd);
+    return r;
+}
+
+/* Below a cgroup that was given to the container's root only that may make another. */
+static int open_or_make_cgroup(struct exec *x, struct error *err)
+{
+    _cleanup_error_ struct error plain = ERROR_INIT;
+    _cleanup_idmap_ struct idmap map = {0};
+    int r = open_cgroup(x, &plain);
+
+    if (r != -EACCES || !x->opts->cgroup || !x->state->uid_mappings.count || geteuid() == 0) {
+        if (r < 0)
+            error_move(err, &plain);
+        return r;
+    }
+    r = idmap_from_config(&map, &x->state->uid_mappings, &x->state->gid_mappings, err);
+    if (r == 0)
+        r = userns_within(&map, make_cgroup, x, err);
+    return r < 0 ? r : open_cgroup(x, err);
+}
+
 /* The cgroup namespace is for the child to join: the stage process has to see the cgroup that it clones
  * into. */
 static int find_cgroup(struct exec *x, struct error *err)
@@ -136,8 +173,7 @@ static int find_cgroup(struct exec *x, struct error *err)
     x->joins_cgroup_ns = x->ns_flags & CLONE_NEWCGROUP;
     x->ns_flags &= ~CLONE_NEWCGROUP;
     if (r == 0 && cgroup_exists(&x->cgroup)) {
-        x->cgroup_fd = cgroup_clone_fd(&x->cgroup, x->opts->cgroup, x->state->pid, err);
-        r = x->cgroup_fd < 0 && x->cgroup_fd != -EBADF ? x->cgroup_fd : 0;
+        r = open_or_make_cgroup(x, err);
         if (r == 0)
             r = cgroup_open_door(&x->cgroup, x->opts->cgroup, &x->cgroup_door, err);
     } else if (r == 0 && x->opts->cgroup) {

@@ -500,6 +500,10 @@ if command -v newuidmap >/dev/null; then
     jq '.process.args[2] = "mkdir -p /sys/fs/cgroup/a/b/c; exec sleep 100"' "$TMP/u/b/config.json" >"$TMP/u/b/sleep.json"
     in_cgroup "$BRYO" --root "$TMP/u/s" run -d -b "$TMP/u/b" -f "$TMP/u/b/sleep.json" owner </dev/null >/dev/null 2>&1
     in_cgroup "$BRYO" --root "$TMP/u/s" exec owner grep ^0:: /proc/self/cgroup
+    # One more below it belongs to the container's root, too; what has a slash in it needs the one above.
+    in_cgroup "$BRYO" --root "$TMP/u/s" exec --cgroup new owner sh -c 'grep ^0:: /proc/self/cgroup; stat -c %u:%g /sys/fs/cgroup/new'
+    in_cgroup "$BRYO" --root "$TMP/u/s" exec --cgroup new owner grep ^0:: /proc/self/cgroup
+    in_cgroup "$BRYO" --root "$TMP/u/s" exec --cgroup no/where owner true 2>&1 | sed "s,$C/$T,,"
     in_cgroup "$BRYO" --root "$TMP/u/s" delete --force owner
     [ ! -e "$C/$T/user/bryo-owner" ]
     jq '.linux.uidMappings |= .[:1] | .linux.gidMappings |= .[:1] | .process.args = ["true"]' "$TMP/u/b/config.json" >"$TMP/u/b/other.json"
@@ -530,6 +534,10 @@ END
 0:0
 1000:1000
 0::/
+0::/new
+0:0
+0::/new
+bryo: container \"owner\": create the cgroup \"/user/bryo-owner/no/where\": no such file or directory (ENOENT)
 bryo: warning: the cgroup is not given to the container's root: its user namespace does not map the caller, who owns the cgroup
 bryo: linux.resources.hugepageLimits: the cgroup \"/sys/fs/cgroup/$T/user\" has other processes than bryo, so it cannot be divided
 bryo: hint: start bryo in a cgroup of its own, such as: systemd-run --user --scope -p Delegate=yes bryo …; --limits=try runs the container without
