@@ -179,9 +179,9 @@ int cgroup_is_frozen(const struct cgroup *cg);
 /* Its numbers now, as the member `data` of an event of type stats: cpu, cpuset, memory, pids, blkio, hugetlb
  * … The caller frees *data. */
 int cgroup_stats(const struct cgroup *cg, cJSON **data, struct error *err);
-/* A descriptor that poll(2) reports as readable when the OOM killer may have struck. cgroup_oom_count makes
- * it quiet again and tells how often it struck so far (@fd -1: only tells); *count is before what was told
- * the last time, 0 the first time. Returns the descriptor, which the caller closes. */
+/* A descriptor that poll(2) reports as readable when the OOM killer may have struck, and that never blocks.
+ * cgroup_oom_count makes it quiet again and tells how often it struck so far (@fd -1: only tells); *count is
+ * before what was told the last time, 0 the first time. Returns the descriptor, which the caller closes. */
 int cgroup_oom_open(const struct cgroup *cg, struct error *err);
 int cgroup_oom_count(const struct cgroup *cg, int fd, uint64_t *count, struct error *err);
 /* Calls @each for every process, with cgroups below; stops at a result that is not 0 and returns it. */

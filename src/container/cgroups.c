@@ -1,7 +1,10 @@
 #include "container/cgroups.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -9,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "base/str.h"
 #include "cgroup/devices.h"
 #include "container/internal.h"
 #include "container/ports.h"
@@ -236,20 +240,38 @@ static int start_timer(uint64_t interval_ns, struct error *err)
 }
 
 /* Tells of the OOM killer if it struck since *@seen. */
-static int emit_oom(const struct cgroup *cg, int fd, uint64_t *seen, event_sink *emit, void *sink,
+static int emit_oom(const struct cgroup *cg, int fd, int kept, uint64_t *seen, event_sink *emit, void *sink,
                     struct error *err)
 {
-    uint64_t count = *seen;
+    uint64_t count = *seen, last;
+    char text[24] = "";
     int r = cgroup_oom_count(cg, fd, &count, err);
 
-    if (r < 0 || count <= *seen)
+    if (r < 0)
         return r;
+    if (pread(kept, text, sizeof text - 1, 0) > 0 && parse_u64(text, &last) == 0 && last > count)
+        count = last;
+    if (count <= *seen)
+        return 0;
     *seen = count;
     return emit(sink, "oom", NULL, err);
 }
 
-int cgroup_watch(const struct cgroup *cg, int pidfd, uint64_t interval_ns, event_sink *emit, void *sink,
-                 struct error *err)
+void container_keep_oom(const struct statedir *dir, const struct oci_state *state)
+{
+    _cleanup_close_ int fd = openat(dir->fd, STATEDIR_OOM, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_cgroup_ struct cgroup cg = {0};
+    uint64_t count = 0;
+    char text[24];
+
+    if (fd < 0 || container_cgroup(state, &cg, NULL) < 0 || cgroup_oom_count(&cg, -1, &count, NULL) < 0)
+        return;
+    int len = snprintf(text, sizeof text, "%" PRIu64, count);
+    (void)!pwrite(fd, text, (size_t)len, 0);
+}
+
+int cgroup_watch(const struct cgroup *cg, int pidfd, int kept, uint64_t interval_ns, event_sink *emit,
+                 void *sink, struct error *err)
 {
     enum { END, TIMER, OOM };
     _cleanup_close_ int oom = cgroup_oom_open(cg, err), timer = -EBADF;
@@ -271,9 +293,10 @@ int cgroup_watch(const struct cgroup *cg, int pidfd, uint64_t interval_ns, event
                 continue;
             return error_sys(err, errno, "wait for events");
         }
-        if (fds[OOM].revents)
-            r = emit_oom(cg, oom, &seen, emit, sink, err);
-        /* After its last breath there is nothing to measure, but the OOM killer may have taken it. */
+        /* After its last breath there is nothing to measure, but the OOM killer may have taken it, and the
+         * kernel's notice of that comes late. */
+        if (fds[OOM].revents || fds[END].revents)
+            r = emit_oom(cg, oom, kept, &seen, emit, sink, err);
         if (r != 0 || fds[END].revents)
             return r;
         if (fds[TIMER].revents && read(timer, &ticks, sizeof ticks) == (ssize_t)sizeof ticks)
@@ -286,7 +309,14 @@ int container_events(const struct runtime *rt, const char *id, uint64_t interval
                      void *sink, struct error *err)
 {
     _cleanup_subject_ struct subject s = SUBJECT_INIT;
-    int r = find(&s, rt, id, false, err);
+    int r = find(&s, rt, id, true, err);
 
-    return r < 0 ? r : failed(cgroup_watch(&s.cg, s.pidfd, interval_ns, emit, sink, err), "watch", id, err);
+    if (r < 0)
+        return r;
+    /* Without the right to make it the last event may be lost, and nothing else. */
+    _cleanup_close_ int kept =
+        openat(s.dir.fd, STATEDIR_OOM, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd_close(&s.dir.lock_fd);
+    r = cgroup_watch(&s.cg, s.pidfd, kept, interval_ns, emit, sink, err);
+    return failed(r, "watch", id, err);
 }

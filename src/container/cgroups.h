@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "cgroup/cgroup.h"
 #include "container/runtime.h"
+#include "container/statedir.h"
 #include "oci/config.h"
 #include "oci/state.h"
 
@@ -36,9 +37,14 @@ int container_stats(const struct runtime *rt, const char *id, event_sink *emit, 
 int container_events(const struct runtime *rt, const char *id, uint64_t interval_ns, event_sink *emit,
                      void *sink, struct error *err);
 
-/* The same for a cgroup: until @pidfd reports the end. */
-int cgroup_watch(const struct cgroup *cg, int pidfd, uint64_t interval_ns, event_sink *emit, void *sink,
-                 struct error *err);
+/* The same for a cgroup: until @pidfd reports the end. @kept: see container_keep_oom; -EBADF: there is none.
+ */
+int cgroup_watch(const struct cgroup *cg, int pidfd, int kept, uint64_t interval_ns, event_sink *emit,
+                 void *sink, struct error *err);
+/* A `run` that ends takes the cgroup away at once, and with it what the OOM killer did last. So who watches
+ * makes a file in the state directory, and whoever removes the cgroup writes the count there before; the
+ * file's name goes with the state, the descriptor stays good. Without a watcher there is nothing to do. */
+void container_keep_oom(const struct statedir *dir, const struct oci_state *state);
 
 /* Makes the rules for devices hold: @devices is linux.devices, @resources (NULL: none) has the rules; @fresh
  * as in cgroup_set_devices. Root of the machine sets them or fails; who has no right to has a user namespace

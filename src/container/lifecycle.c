@@ -64,6 +64,7 @@ int container_kill_wait(int pidfd, const struct oci_state *state, struct error *
 int container_destroy(const struct runtime *rt, struct statedir *dir, const struct oci_state *state,
                       struct error *err)
 {
+    container_keep_oom(dir, state);
     int r = container_destroy_cgroup(state, err);
 
     if (r == 0)

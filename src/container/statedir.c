@@ -157,10 +157,10 @@ int statedir_create(struct statedir *dir, const struct runtime *rt, const char *
 /* The names that bryo gives in a container's directory, and those of their temporary files. */
 static bool is_own_name(const char *name)
 {
-    static const char *const names[] = {STATEDIR_LOCK,    STATEDIR_STATE,        STATEDIR_CONFIG,
-                                        STATEDIR_MOUNTS,  STATEDIR_WAITING,      STATEDIR_SOCKET,
-                                        STATEDIR_CGROUP,  STATEDIR_SOCKET_EARLY, STATEDIR_RESOLV_CONF,
-                                        STATEDIR_NET_LOG, STATEDIR_NET_SOCKET,   STATEDIR_NOTIFY};
+    static const char *const names[] = {
+        STATEDIR_LOCK,       STATEDIR_STATE,  STATEDIR_CONFIG,       STATEDIR_MOUNTS,      STATEDIR_WAITING,
+        STATEDIR_SOCKET,     STATEDIR_CGROUP, STATEDIR_SOCKET_EARLY, STATEDIR_RESOLV_CONF, STATEDIR_NET_LOG,
+        STATEDIR_NET_SOCKET, STATEDIR_NOTIFY, STATEDIR_OOM};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         size_t len = strlen(names[i]);

@@ -34,6 +34,7 @@
 #define STATEDIR_NET_LOG      "net.log"
 #define STATEDIR_NET_SOCKET   "net.sock"
 #define STATEDIR_NOTIFY       "notify" /* a directory (notify.h) */
+#define STATEDIR_OOM          "oom"    /* made by those who watch for events: the last count (cgroups.c) */
 #define STATEDIR_SOCKET       "start.sock"
 #define STATEDIR_SOCKET_EARLY ".start.sock" /* its name until the container is created */
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -75,7 +76,7 @@ static int fake_oom_count(const struct cgroup *cg, int fd, uint64_t *count, stru
     uint64_t ignored;
 
     (void)cg;
-    if (fd >= 0 && read(fd, &ignored, sizeof ignored) < 0)
+    if (fd >= 0 && read(fd, &ignored, sizeof ignored) < 0 && errno != EAGAIN)
         return error_sys(err, errno, "read");
     *count = fake.ooms;
     return 0;
@@ -201,7 +202,7 @@ static void test_watch(void **state)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_cgroup_ struct cgroup cg = {.manager = &manager, .path = strdup("x")};
-    _cleanup_close_ int oom = eventfd(0, EFD_CLOEXEC), end = eventfd(0, EFD_CLOEXEC);
+    _cleanup_close_ int oom = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), end = eventfd(0, EFD_CLOEXEC);
     struct seen seen = {.end_fd = end};
     uint64_t one = 1;
 
@@ -211,7 +212,7 @@ static void test_watch(void **state)
     fake.ooms = 1;
     /* The counter moved before: no event. */
     assert_int_equal(write(oom, &one, sizeof one), sizeof one);
-    assert_int_equal(cgroup_watch(&cg, end, 5000000, note, &seen, &err), 0);
+    assert_int_equal(cgroup_watch(&cg, end, -EBADF, 5000000, note, &seen, &err), 0);
     assert_int_equal(seen.n, 3);
     for (size_t i = 0; i < seen.n; i++)
         assert_string_equal(seen.types[i], "stats");
@@ -238,14 +239,39 @@ static void test_watch_oom(void **state)
 {
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_cgroup_ struct cgroup cg = {.manager = &manager, .path = strdup("x")};
-    _cleanup_close_ int oom = eventfd(0, EFD_CLOEXEC), end = eventfd(0, EFD_CLOEXEC);
+    _cleanup_close_ int oom = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), end = eventfd(0, EFD_CLOEXEC);
     char types[64] = "";
 
     (void)state;
     fake.oom_fd = oom;
     fake.ooms = 4;
-    assert_int_equal(cgroup_watch(&cg, end, 1000000, strike, types, &err), 1);
+    assert_int_equal(cgroup_watch(&cg, end, -EBADF, 1000000, strike, types, &err), 1);
     assert_string_equal(types, "stats oom ");
+}
+
+/* The cgroup is gone at the end, and with it the counter: what was kept of it is told. */
+static void test_watch_kept(void **state)
+{
+    static const struct {
+        const char *kept;
+        size_t events;
+    } cases[] = {{"", 0}, {"4", 0}, {"5", 1}, {"x", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_error_ struct error err = ERROR_INIT;
+        _cleanup_cgroup_ struct cgroup cg = {.manager = &manager, .path = strdup("x")};
+        _cleanup_close_ int oom = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), end = eventfd(1, EFD_CLOEXEC);
+        _cleanup_close_ int kept = memfd_create("kept", MFD_CLOEXEC);
+        struct seen seen = {.end_fd = end};
+        assert_true(kept >= 0 && write(kept, cases[i].kept, strlen(cases[i].kept)) >= 0);
+        fake.oom_fd = oom;
+        fake.ooms = 4;
+        assert_int_equal(cgroup_watch(&cg, end, kept, 5000000, note, &seen, &err), 0);
+        assert_int_equal(seen.n, cases[i].events);
+        for (size_t e = 0; e < seen.n; e++)
+            assert_string_equal(seen.types[e], "oom");
+    }
 }
 
 static void test_durations(void **state)
@@ -285,8 +311,9 @@ static void test_durations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none),  cmocka_unit_test(test_open),      cmocka_unit_test(test_dispatch),
-        cmocka_unit_test(test_watch), cmocka_unit_test(test_watch_oom), cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_none),      cmocka_unit_test(test_open),      cmocka_unit_test(test_dispatch),
+        cmocka_unit_test(test_watch),     cmocka_unit_test(test_watch_oom), cmocka_unit_test(test_watch_kept),
+        cmocka_unit_test(test_durations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
