@@ -7,6 +7,7 @@
                                       NAME=@OTHER the name is an alias; a log of all questions goes to
                                       $NETPEER_LOG if it is set
     netpeer.py sink ADDRESS PORT      accepts and never reads
+    netpeer.py storm ADDRESS PORT     answers each datagram with ten large ones
     netpeer.py http ADDRESS PORT      "GET /" in one connection each
 """
 import os
@@ -54,6 +55,12 @@ class UdpEcho(socketserver.BaseRequestHandler):
     def handle(self):
         data, sock = self.request
         sock.sendto(self.client_address[0].encode() + b" " + data.upper(), self.client_address)
+
+
+class UdpStorm(socketserver.BaseRequestHandler):
+    def handle(self):
+        for _ in range(10):
+            self.request[1].sendto(b"x" * 60000, self.client_address)
 
 
 def encode(name):
@@ -111,7 +118,7 @@ def dns(address, port, table):
 def main():
     kind, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     classes = {"tcp": [(TcpServer, TcpEcho)], "udp": [(UdpServer, UdpEcho)], "sink": [(TcpServer, Sink)],
-               "http": [(TcpServer, Http)]}
+               "storm": [(UdpServer, UdpStorm)], "http": [(TcpServer, Http)]}
     wanted = dns(address, port, sys.argv[4:]) if kind == "dns" else classes[kind]
     servers = []
     for server, handler in wanted:

@@ -37,10 +37,20 @@ enum {
     UDP_LEN = 4,
     UDP_CHECK = 6,
     ICMP_CHECK = 2,
+    ICMP_TARGET = 8, /* of neighbours */
+    ARP_OP = 6,
+    ARP_SHA = 8,
+    ARP_SPA = 14,
+    ARP_TPA = 24,
 };
-#define FRAG_MORE   0x2000
-#define FRAG_OFFSET 0x1fff
-#define REPLY_TTL   64
+#define ARP_LEN      28
+#define ARP_REQUEST  1
+#define ARP_REPLY    2
+#define SOLICITATION 135
+#define ADVERTISE    136
+#define FRAG_MORE    0x2000
+#define FRAG_OFFSET  0x1fff
+#define REPLY_TTL    64
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -386,4 +396,65 @@ size_t frame_build_udp(const struct frame_ends *e, uint8_t *buf, size_t len)
     put16(udp + UDP_CHECK, 0);
     put_checksum(udp, UDP_HLEN + len, UDP_CHECK, e, IPPROTO_UDP);
     return (size_t)(udp - buf) + UDP_HLEN + len;
+}
+
+/* ARP for IPv4 over Ethernet. */
+static bool is_good_arp(const struct frame *f)
+{
+    static const uint8_t kind[ARP_OP] = {0, 1, ETHERTYPE_IPV4 >> 8, 0, 6, 4};
+
+    return f->type == ETHERTYPE_ARP && f->len >= ETH_HLEN + ARP_LEN && memcmp(f->ip, kind, sizeof kind) == 0;
+}
+
+bool frame_arp_sender(const struct frame *f, struct netaddr *addr, uint8_t mac[6])
+{
+    if (!is_good_arp(f) || get32(f->ip + ARP_SPA) == 0)
+        return false;
+    memcpy(mac, f->ip + ARP_SHA, 6);
+    *addr = netaddr_from4(f->ip + ARP_SPA);
+    return true;
+}
+
+bool frame_asks_for(const struct frame *f, struct netaddr *addr)
+{
+    if (is_good_arp(f) && get16(f->ip + ARP_OP) == ARP_REQUEST) {
+        *addr = netaddr_from4(f->ip + ARP_TPA);
+        return true;
+    }
+    if (f->type != ETHERTYPE_IPV6 || f->proto != IPPROTO_ICMPV6 || f->icmp_type != SOLICITATION ||
+        f->l4_len < ICMP_TARGET + 16)
+        return false;
+    *addr = netaddr_from6(f->l4 + ICMP_TARGET);
+    return true;
+}
+
+size_t frame_build_neighbour(const struct netaddr *addr, const uint8_t mac[6], const struct netaddr *asker,
+                             uint8_t *buf)
+{
+    enum { SOLICITED_OVERRIDE = 0x60, TARGET_LINK_ADDRESS = 2, LEN = ICMP_TARGET + 16 + 8 };
+    static const uint8_t kind[ARP_OP + 2] = {0, 1, ETHERTYPE_IPV4 >> 8, 0, 6, 4, 0, ARP_REPLY};
+    const struct frame_ends e = {.src_mac = mac, .dst_mac = mac, .src = *addr, .dst = *asker};
+
+    if (netaddr_is_ipv4(addr)) {
+        uint8_t *arp = buf + ETH_HLEN;
+        memset(buf, 0, ETH_HLEN + ARP_LEN);
+        memcpy(buf + 6, mac, 6);
+        put16(buf + 12, ETHERTYPE_ARP);
+        memcpy(arp, kind, sizeof kind);
+        memcpy(arp + ARP_SHA, mac, 6);
+        memcpy(arp + ARP_SPA, addr->bytes + 12, 4);
+        memcpy(arp + ARP_TPA, asker->bytes + 12, 4);
+        return ETH_HLEN + ARP_LEN;
+    }
+    uint8_t *icmp = put_headers(buf, &e, IPPROTO_ICMPV6, LEN);
+    buf[ETH_HLEN + IPV6_HOPS] = 255; /* RFC 4861: not from beyond a router */
+    memset(icmp, 0, LEN);
+    icmp[0] = ADVERTISE;
+    icmp[4] = SOLICITED_OVERRIDE;
+    memcpy(icmp + ICMP_TARGET, addr->bytes, 16);
+    icmp[ICMP_TARGET + 16] = TARGET_LINK_ADDRESS;
+    icmp[ICMP_TARGET + 17] = 1; /* in units of 8 bytes */
+    memcpy(icmp + ICMP_TARGET + 18, mac, 6);
+    put_checksum(icmp, LEN, ICMP_CHECK, &e, IPPROTO_ICMPV6);
+    return (size_t)(icmp - buf) + LEN;
 }

@@ -93,6 +93,16 @@ struct frame_tcp {
 };
 size_t frame_build_tcp(const struct frame_ends *e, const struct frame_tcp *t, uint8_t *buf);
 
+/* Of a frame of ARP, or a neighbour solicitation or advertisement: the address that is asked for. Returns
+ * false if it is none, or nothing is asked. */
+bool frame_asks_for(const struct frame *f, struct netaddr *addr);
+/* Who a frame of ARP comes from. False: it is no good, or says nothing (a probe). */
+bool frame_arp_sender(const struct frame *f, struct netaddr *addr, uint8_t mac[6]);
+/* The answer to @asker: @addr has the Ethernet address @mac. By ARP or, of IPv6, by a neighbour
+ * advertisement. */
+size_t frame_build_neighbour(const struct netaddr *addr, const uint8_t mac[6], const struct netaddr *asker,
+                             uint8_t *buf);
+
 /* A UDP packet in @buf, which holds @len bytes of payload at FRAME_UDP_PAYLOAD already and has room for
  * FRAME_MAX bytes. Returns the length of the frame. */
 #define FRAME_UDP_PAYLOAD(addr) (14 + (netaddr_is_ipv4(addr) ? 20u : 40u) + 8)

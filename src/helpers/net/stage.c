@@ -343,6 +343,20 @@ static void piece_from_container(struct stage *s, const struct frame *f)
         s->counts.malformed++;
 }
 
+/* Whoever has no address yet asks for one, or whether it may be had: nobody answers to that. */
+static bool is_known_sender(struct stage *s, const struct frame *f)
+{
+    static const struct netaddr none6 = {{0}};
+    struct netaddr addr;
+    uint8_t mac[6];
+
+    if (f->type == ETHERTYPE_ARP)
+        return !frame_arp_sender(f, &addr, mac) || neighbours_note(&s->neighbours, &addr, mac, s->now_ms);
+    if (netaddr_is_ipv4(&f->src) ? f->src.bytes[12] == 0 : netaddr_equal(&f->src, &none6))
+        return true;
+    return neighbours_note(&s->neighbours, &f->src, f->data + 6, s->now_ms);
+}
+
 void stage_from_tap(struct stage *s, const struct virtio_net_hdr *h, uint8_t *frame, size_t len)
 {
     struct frame f;
@@ -354,6 +368,8 @@ void stage_from_tap(struct stage *s, const struct virtio_net_hdr *h, uint8_t *fr
         r = vnet_complete(h, &f);
     if (r < 0)
         s->counts.malformed++;
+    else if (!is_known_sender(s, &f))
+        s->counts.limited++;
     else if (f.fragment)
         piece_from_container(s, &f);
     else
@@ -406,10 +422,14 @@ void stage_from_stack(struct stage *s, const uint8_t *frame, size_t len)
 {
     uint8_t head[14 + 60 + 60];
     struct virtio_net_hdr h;
+    struct netaddr asked;
     struct frame f;
 
     /* Only read. */
-    if (frame_parse((uint8_t *)(uintptr_t)frame, len, &f) < 0 || f.type == ETHERTYPE_ARP || f.fragment) {
+    int r = frame_parse((uint8_t *)(uintptr_t)frame, len, &f);
+    if (r == 0 && frame_asks_for(&f, &asked))
+        neighbours_ask(&s->neighbours, &asked);
+    if (r < 0 || f.type == ETHERTYPE_ARP || f.fragment) {
         send_plain(s, frame, len);
         return;
     }
@@ -444,8 +464,21 @@ void stage_stack_wrote(struct stage *s)
     }
 }
 
+/* The container answers too; but libslirp must not have to wait for that. */
+static void answer_for_neighbours(struct stage *s)
+{
+    const struct settings *c = s->settings;
+
+    for (const struct neighbour *one; (one = neighbours_next_asked(&s->neighbours));) {
+        uint8_t answer[FRAME_REPLY_MAX];
+        const struct netaddr *asker = netaddr_is_ipv4(&one->addr) ? &c->gateway4 : &c->gateway6;
+        s->to_stack(s->data, answer, frame_build_neighbour(&one->addr, one->mac, asker, answer));
+    }
+}
+
 void stage_settle(struct stage *s)
 {
+    answer_for_neighbours(s);
     for (unsigned i = 0; i < s->n_resets; i++)
         s->to_stack(s->data, s->resets[i].bytes, s->resets[i].len);
     s->n_resets = 0;

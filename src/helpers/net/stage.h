@@ -17,6 +17,7 @@
 #include "helpers/net/dns.h"
 #include "helpers/net/flow.h"
 #include "helpers/net/frame.h"
+#include "helpers/net/neighbours.h"
 #include "helpers/net/policy.h"
 #include "helpers/net/reasm.h"
 #include "helpers/net/refusals.h"
@@ -28,7 +29,7 @@ struct stage_counts {
     uint64_t sent_packets, sent_bytes, received_packets, received_bytes;
     uint64_t malformed; /* contradicts itself, or nothing for which there is a way */
     uint64_t refused;   /* by the policy */
-    uint64_t limited;   /* more flows than may be open at once */
+    uint64_t limited;   /* more flows, or addresses, than may be at once */
     uint64_t lost;      /* the tap did not take it */
 };
 
@@ -43,6 +44,7 @@ struct stage_reset {
 struct stage {
     const struct settings *settings;
     struct flow_table flows;
+    struct neighbours neighbours;
     struct reasm reasm;
     struct policy policy;
     struct refusals refusals;
