@@ -447,6 +447,89 @@ static void fragments_are_judged_whole(void **state)
     assert_int_equal(stack.frame.len, 14 + 20 + 32);
 }
 
+/* Sends a datagram from the address 10.0.2.@last; did it go on? */
+static bool comes_from(struct stage *s, unsigned last)
+{
+    static const struct virtio_net_hdr plain;
+    static struct packet copy;
+
+    packet_ipv4(&k, IPPROTO_UDP, 0x0a000200 + last, REMOTE, 8);
+    packet_udp(&k, 1000, 2000, "", 0);
+    copy = k;
+    stack.count = 0;
+    stage_from_tap(s, &plain, copy.bytes, copy.len);
+    return stack.count == 1;
+}
+
+/* libslirp asks for somebody; does it get an answer at once? */
+static bool asks(struct stage *s, const void *frame, size_t len)
+{
+    stage_from_stack(s, frame, len);
+    stack.count = 0;
+    stage_settle(s);
+    return stack.count == 1;
+}
+
+static void senders_are_bounded(void **state)
+{
+    struct stage *s = &((struct fixture *)*state)->stage;
+
+    for (unsigned i = 0; i < NEIGHBOURS_MAX; i++)
+        assert_true(comes_from(s, 100 + i));
+    assert_true(comes_from(s, 100));
+    assert_false(comes_from(s, 200));
+    assert_int_equal(s->counts.limited, 1);
+    /* By ARP neither, which would push others out of libslirp's table. */
+    static const uint8_t arp[] = "\xff\xff\xff\xff\xff\xff\2\0\0\0\0\1\x08\6\0\1\x08\0\6\4\0\1"
+                                 "\2\0\0\0\0\1\x0a\0\2\xc8\0\0\0\0\0\0\x0a\0\2";
+    memcpy(k.bytes, arp, 42);
+    k.bytes[41] = 2;
+    k.len = 42;
+    send_on(s, 0, 0);
+    /* Who has been silent for long makes room. */
+    s->now_ms += 11 * 60 * 1000;
+    assert_true(comes_from(s, 200));
+    /* IPv6 is counted for itself. */
+    packet_ipv6(&k, IPPROTO_UDP, guest6, remote6, 8);
+    packet_udp(&k, 1000, 2000, "", 0);
+    send_on(s, 1, 0);
+}
+
+static void libslirp_hears_of_senders(void **state)
+{
+    struct stage *s = &((struct fixture *)*state)->stage;
+    static const uint8_t arp[] = "\xff\xff\xff\xff\xff\xff\x52\x55\x0a\0\2\2\x08\6\0\1\x08\0\6\4\0\1"
+                                 "\x52\x55\x0a\0\2\2\x0a\0\2\2\0\0\0\0\0\0\x0a\0\2";
+    uint8_t ask[42];
+
+    memcpy(ask, arp, sizeof ask);
+    ask[41] = 0x64;
+    assert_false(asks(s, ask, sizeof ask)); /* nobody was seen there */
+    assert_true(comes_from(s, 100));
+    assert_true(asks(s, ask, sizeof ask));
+    assert_int_equal(stack.frame.len, 42);
+    assert_memory_equal(stack.frame.bytes + 12, "\x08\6\0\1\x08\0\6\4\0\2\2\0\0\0\0\1\x0a\0\2\x64", 20);
+    stack.count = 0;
+    stage_settle(s);
+    assert_int_equal(stack.count, 0); /* once */
+
+    packet_ipv6(&k, IPPROTO_UDP, guest6, remote6, 8);
+    packet_udp(&k, 1000, 2000, "", 0);
+    send_on(s, 1, 0);
+    packet_ipv6(&k, IPPROTO_ICMPV6, remote6, remote6, 24);
+    k.bytes[k.l4] = 135;
+    memcpy(k.bytes + k.l4 + 8, guest6, 16);
+    assert_true(asks(s, k.bytes, k.len));
+    struct frame f = parsed(&stack);
+    assert_int_equal(f.icmp_type, 136);
+    assert_memory_equal(f.src.bytes, guest6, 16);
+    assert_int_equal(stack.frame.bytes[14 + 7], 255);
+    assert_memory_equal(stack.frame.bytes + 54 + 24, "\2\1\2\0\0\0\0\1", 8);
+    stack.frame.ip = 14;
+    stack.frame.l4 = 54;
+    assert_int_equal(packet_verify(&stack.frame, IPPROTO_ICMPV6), 0xffff);
+}
+
 static void noise(void **state)
 {
     struct stage *s = &((struct fixture *)*state)->stage;
@@ -488,6 +571,8 @@ int main(void)
         CASE(queries_that_are_none),
         CASE(flows_are_bounded),
         CASE(fragments_are_judged_whole),
+        CASE(senders_are_bounded),
+        CASE(libslirp_hears_of_senders),
         CASE(noise),
     };
 
