@@ -46,8 +46,9 @@ _bryo()
         [port]='-f --format -h --help'
         [spec]='-b --bundle --rootless -h --help'
         [features]='-h --help'
-        [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback -p --publish --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --max-size -h --help'
+        [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --scratch --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback -p --publish --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --max-size -h --help'
         [unpack]='--max-size -h --help'
+        [images]='-f --format -q --quiet --name -a --all --older-than --max-size -h --help'
         [check]='-f --format -h --help'
         [help]='-h --help'
     )
@@ -146,6 +147,7 @@ _bryo()
         ['sandbox -v']=':file'
         ['sandbox --bind']=':file'
         ['sandbox --tmpfs']=':'
+        ['sandbox --scratch']=': disk memory'
         ['sandbox --cap-add']=':'
         ['sandbox --cap-drop']=':'
         ['sandbox --seccomp']=':file default unconfined'
@@ -166,6 +168,11 @@ _bryo()
         ['sandbox --entry']=':'
         ['sandbox --max-size']=':'
         ['unpack --max-size']=':'
+        ['images -f']=': table json'
+        ['images --format']=': table json'
+        ['images --name']=':'
+        ['images --older-than']=':'
+        ['images --max-size']=':'
         ['check -f']=': table json'
         ['check --format']=': table json'
     )
@@ -189,6 +196,7 @@ _bryo()
         [features]=''
         [sandbox]=':file'
         [unpack]=':file :dir'
+        [images]=':'
         [check]=''
         [help]=':verb'
     )
@@ -235,14 +243,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack check help'
+        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images check help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack check help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images check help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi

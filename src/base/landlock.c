@@ -48,6 +48,12 @@ int landlock_restrict(const struct landlock_rules *rules, struct error *err)
                                                  .parent_fd = rules->dir};
     if (rules->dir >= 0 && sys_landlock_add_rule(ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
         return error_sys(err, errno, "add a landlock rule");
+    if (rules->also) {
+        beneath.allowed_access = rules->also->allowed & attr.fs;
+        beneath.parent_fd = rules->also->dir;
+        if (sys_landlock_add_rule(ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
+            return error_sys(err, errno, "add a landlock rule");
+    }
     if (sys_landlock_restrict_self(ruleset, 0) < 0)
         return error_sys(err, errno, "restrict the process by landlock");
     return 1;

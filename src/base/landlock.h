@@ -8,10 +8,16 @@
 
 #include "base/error.h"
 
+struct landlock_beneath {
+    int dir;
+    uint64_t allowed; /* LANDLOCK_ACCESS_FS_* */
+};
+
 struct landlock_rules {
     int dir;          /* the directory beneath which @allowed holds; negative: nothing holds anywhere */
     uint64_t allowed; /* LANDLOCK_ACCESS_FS_* */
-    bool tcp;         /* no TCP port may be bound or connected to */
+    const struct landlock_beneath *also; /* one more directory; NULL: none */
+    bool tcp;                            /* no TCP port may be bound or connected to */
 };
 
 /* Restricts the caller and the threads and children it makes later, who must have no_new_privs set or be

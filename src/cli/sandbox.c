@@ -20,6 +20,8 @@ static const struct option_def options[] = {
     {"bind", 'v', OPT_STRV, AT(bind), "SRC:DST[:ro]", "show a file or directory of the host inside"},
     {"tmpfs", 0, OPT_STRV, AT(tmpfs), "DST[:OPTS]", "an empty file system in memory, e.g. /tmp:size=64m"},
     {"read-only", 0, OPT_FLAG, AT(read_only), NULL, "make the root file system read-only"},
+    {"scratch", 0, OPT_STRING, AT(scratch), "disk|memory[:SIZE]",
+     "where changes of an image are kept while it runs; default disk", .check = sandbox_check_scratch},
     {"cap-add", 0, OPT_STRV, AT(cap_add), "CAP", "grant a capability, or ALL"},
     {"cap-drop", 0, OPT_STRV, AT(cap_drop), "CAP", "withhold a capability, or ALL"},
     {"seccomp", 0, OPT_STRING, AT(seccomp), "PROFILE",

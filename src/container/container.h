@@ -15,6 +15,8 @@
 enum container_status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_PAUSED, STATUS_STOPPED };
 const char *container_status_name(enum container_status status);
 
+struct rootfs_overlay;
+
 struct create_options {
     const char *id;
     const char *bundle;         /* NULL: the current directory */
@@ -34,7 +36,8 @@ struct create_options {
     bool die_with_runtime;     /* sandbox: a killed runtime takes the container along */
     bool default_signals; /* run: a signal that ends a command ends this one too, although it is pid 1 and has
                            * no handler for it */
-    const char *cleanup_dir; /* removed by delete and at the end of run; kept in the state */
+    const struct rootfs_overlay *overlay; /* what is mounted over root.path; NULL: nothing */
+    const char *cleanup_dir;              /* removed by delete and at the end of run; kept in the state */
 };
 
 /* Is @id well-formed: [a-zA-Z0-9_+-][a-zA-Z0-9_+.-]*, at most 255 bytes (it names a directory)? 0, or -EINVAL

@@ -181,6 +181,7 @@ static int prepare_root(struct init *in, struct error *err)
 
     r->config = c->config;
     r->path = c->rootfs_path;
+    r->overlay = c->opts->overlay;
     r->in_userns = c->userns;
     r->new_pid = c->new_ns[OCI_NS_PID];
     r->new_net = c->new_ns[OCI_NS_NETWORK];

@@ -53,6 +53,28 @@ int image_unpack_argv(const char *helper, const char *name, uint64_t max_bytes, 
     return make_argv((const char *[]){helper, "unpack", name, bytes, entries}, 5, argv, err);
 }
 
+int image_layer_argv(const char *helper, const struct image_layer_request *q, char ***argv, struct error *err)
+{
+    _cleanup_free_ char *bytes = str_printf("%llu", (unsigned long long)q->max_bytes);
+    _cleanup_free_ char *entries = str_printf("%llu", (unsigned long long)q->max_entries);
+
+    return make_argv((const char *[]){helper, "layer", q->name, bytes, entries,
+                                      q->whiteouts ? "layer" : "root", q->blob ? q->blob : "-",
+                                      q->content ? q->content : "-"},
+                     8, argv, err);
+}
+
+int image_copy_argv(const char *helper, const char *name, const char *whiteouts, char ***argv,
+                    struct error *err)
+{
+    return make_argv((const char *[]){helper, "copy", name, whiteouts}, 4, argv, err);
+}
+
+int image_tally_argv(const char *helper, const char *name, char ***argv, struct error *err)
+{
+    return make_argv((const char *[]){helper, "tally", name}, 3, argv, err);
+}
+
 int image_remove_argv(const char *helper, const char *name, char ***argv, struct error *err)
 {
     if (str_empty(name) || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
@@ -135,6 +157,15 @@ static int take_line(struct answers *a, char *line, struct error *err)
             return -EINVAL;
         error_hint(err, "%s", text);
         return 0;
+    case 'i': {
+        char *value = strchr(text, ' ');
+        if (!value || strlen(value + 1) > IMAGE_INFO_MAX)
+            return -EINVAL;
+        *value++ = '\0';
+        if (ev && ev->info)
+            ev->info(ev->data, text, value);
+        return 0;
+    }
     case 'd':
         if (parse_numbers(text, n, 2) < 0)
             return -EINVAL;

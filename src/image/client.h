@@ -18,9 +18,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
+
+#define IMAGE_INFO_MAX 64
 
 /* Who hears what while the helper works. Any callback may be NULL. */
 struct image_events {
@@ -29,6 +32,8 @@ struct image_events {
     void (*progress)(void *data, uint64_t read, uint64_t total, uint64_t entries);
     /* A warning for the user: one line without a newline, safe to print. */
     void (*warn)(void *data, const char *text);
+    /* A fact of image/protocol.h; @value has at most IMAGE_INFO_MAX bytes. */
+    void (*info)(void *data, const char *key, const char *value);
     /* Called before each blocking read of @status_fd: may poll it together with what else the caller waits
      * for (signals), and returns when @status_fd has something to say. */
     void (*wait)(void *data, int status_fd);
@@ -47,6 +52,22 @@ int image_helper_path(char **path, struct error *err);
  */
 int image_unpack_argv(const char *helper, const char *name, uint64_t max_bytes, uint64_t max_entries,
                       char ***argv, struct error *err);
+
+/* The argument vector of `bryo-image layer`. */
+struct image_layer_request {
+    const char *name;                /* what messages call the archive */
+    uint64_t max_bytes, max_entries; /* as in image/protocol.h */
+    bool whiteouts;                  /* entries may be whiteouts */
+    const char *blob, *content;      /* SHA-256 expected, 64 digits; NULL: any */
+};
+int image_layer_argv(const char *helper, const struct image_layer_request *q, char ***argv,
+                     struct error *err);
+
+/* The argument vectors of `bryo-image copy` (@whiteouts: "none", "overlay" or "files") and `bryo-image
+ * tally`. */
+int image_copy_argv(const char *helper, const char *name, const char *whiteouts, char ***argv,
+                    struct error *err);
+int image_tally_argv(const char *helper, const char *name, char ***argv, struct error *err);
 
 /* The argument vector of `bryo-image remove`: removes the tree @name (one path component, else -EINVAL) below
  * the directory on IMAGE_FD_DIR. */

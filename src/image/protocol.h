@@ -5,6 +5,13 @@
  *
  *   bryo-image unpack NAME MAX_BYTES MAX_ENTRIES
  *       archive on descriptor 3, empty destination directory (open for reading) on 4
+ *   bryo-image layer NAME MAX_BYTES MAX_ENTRIES layer|root BLOB CONTENT
+ *       the same for the store: with digests, and "layer": entries may be whiteouts. BLOB and CONTENT are the
+ *       SHA-256 that the archive must have, as it is and decompressed; "-": any
+ *   bryo-image copy NAME none|overlay|files
+ *       a layer's tree on descriptor 3 is copied onto the tree on 4; how it writes whiteouts
+ *   bryo-image tally NAME
+ *       a number that changes with anything in the tree on 4
  *   bryo-image remove NAME
  *       directory that holds NAME on descriptor 4: removes the tree NAME
  *
@@ -15,6 +22,7 @@
  *   w TEXT                 a warning for the user, one line (control bytes escaped)
  *   e ERRNO TEXT           it failed: positive errno, one line; nothing it wrote is left then
  *   h TEXT                 the hint for the line before
+ *   i KEY VALUE            a fact: "content", "blob" (SHA-256), "whiteouts" (none, overlay, files), "tally"
  *   d ENTRIES BYTES        done
  * An exit status other than 0 without an `e` line means that the helper was killed or crashed.
  */

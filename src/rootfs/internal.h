@@ -34,6 +34,9 @@ void rootfs_warning(const struct rootfs *r, const char *fmt, ...) __attribute__(
  * it: the first that is missing, is no directory, or may not be searched. Returns -@code. */
 int path_failure(const char *what, const char *path, int code, struct error *err);
 
+/* overlay.c: mounts @overlay detached. Returns the descriptor of its root. */
+int overlay_mount(const struct rootfs_overlay *overlay, struct error *err);
+
 /* A new file system, made detached. */
 struct newfs {
     const char *type;

@@ -86,9 +86,15 @@ static int cut_propagation(const struct rootfs *r, unsigned long propagation, st
 /* The root as a mount of its own, over its own path: pivot_root needs a mount point, and hooks look there. */
 static int attach_root(struct rootfs *r, struct error *err)
 {
-    r->root_fd = sys_open_tree(AT_FDCWD, r->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-    if (r->root_fd < 0)
-        return path_failure("root.path: clone", r->path, errno, err);
+    if (r->overlay) {
+        r->root_fd = overlay_mount(r->overlay, err);
+        if (r->root_fd < 0)
+            return r->root_fd;
+    } else {
+        r->root_fd = sys_open_tree(AT_FDCWD, r->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        if (r->root_fd < 0)
+            return path_failure("root.path: clone", r->path, errno, err);
+    }
     if (sys_move_mount(r->root_fd, "", AT_FDCWD, r->path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) <
         0) {
         int code = errno;

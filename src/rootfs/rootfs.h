@@ -34,12 +34,26 @@ struct rootfs_cgroup {
     void *data;
 };
 
+/* A root that is made of directories of the host which lie over each other. */
+struct rootfs_overlay {
+    char *const *lowers;     /* absolute paths, the topmost first; read only */
+    size_t image_top;        /* index of the one whose root directory gives owner and mode */
+    const char *scratch;     /* absolute path of a directory with upper/ and work/, where changes go */
+    bool memory;             /* scratch is empty: a file system in memory is mounted over it */
+    const char *memory_size; /* of that one, as tmpfs takes it; NULL: the kernel's default */
+    bool kept;               /* changes must be on the disk when the container syncs */
+};
+
+/* How the text of an error begins if that could not be had: the caller may do without. */
+#define ROOTFS_OVERLAY_FAILED "root file system: overlayfs"
+
 struct rootfs {
     /* in, set by the caller */
     const struct oci_config *config;
-    const char *path; /* absolute path of the root on the host */
-    bool in_userns;   /* init is in a user namespace that is not the initial one: devices
-                         are bound */
+    const char *path;                     /* absolute path of the root on the host */
+    const struct rootfs_overlay *overlay; /* what the root is instead, mounted over path; NULL: path itself */
+    bool in_userns;                       /* init is in a user namespace that is not the initial one: devices
+                                             are bound */
     bool new_pid, new_net, new_ipc, new_cgroup; /* namespaces that are this container's own */
     const char *label_option; /* what linux.mountLabel becomes: "context" (NULL), "rootcontext" … */
     bool no_pivot;            /* --no-pivot: MS_MOVE and chroot instead (root on an initramfs) */

@@ -19,9 +19,11 @@
 #include "sandbox/config.h"
 #include "sandbox/env.h"
 #include "sandbox/image.h"
+#include "sandbox/image_config.h"
+#include "sandbox/root.h"
 #include "sandbox/sandbox.h"
-#include "sandbox/unpack.h"
 #include "sandbox/user.h"
+#include "store/worker.h"
 #include "userns/remove.h"
 
 struct bundle {
@@ -101,8 +103,17 @@ static void give_back(const struct runtime *rt, const struct bundle *b, const st
         (void)fchmod(b->fd, b->mode);
 }
 
-static int unpack_root(struct bundle *b, const struct image *image, const struct idmap *map,
-                       uint64_t max_size, const struct image_events *events, struct error *err)
+/* An archive of a root file system goes straight to where it is wanted; else the layers are in the store. */
+static int fill_root(struct image *image, const struct idmap *map, int fd, uint64_t max_size,
+                     const struct image_events *events, struct error *err)
+{
+    if (!image->stored.json)
+        return worker_unpack(map, image->name, image->fd, fd, max_size, events, err);
+    return image_copy_layers(image, map, fd, events, err);
+}
+
+static int unpack_root(struct bundle *b, struct image *image, const struct idmap *map, uint64_t max_size,
+                       const struct image_events *events, struct error *err)
 {
     _cleanup_free_ char *path = path_absolute(b->name);
     b->rootfs = path ? str_printf("%s/rootfs", path) : NULL;
@@ -113,54 +124,55 @@ static int unpack_root(struct bundle *b, const struct image *image, const struct
     _cleanup_close_ int fd = openat(b->fd, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fchmod(fd, 0755) < 0)
         return error_sys(err, errno, "open \"%s\"", b->rootfs);
-    return sandbox_unpack(image, map, fd, max_size, events, err);
+    return fill_root(image, map, fd, max_size, events, err);
 }
 
-static int write_config(const struct runtime *rt, const struct bundle *b, struct error *err)
+static int write_config(const struct runtime *rt, const struct bundle *b, const struct image *image,
+                        struct error *err)
 {
-    static char *const shell[] = {"/bin/sh", NULL};
-    const struct sandbox_config config = {
-        .rootless = runtime_wants_userns(rt), .cwd = "/", .hostname = "bryo", .args = shell};
+    const struct sandbox_config config = {.rootless = runtime_wants_userns(rt), .hostname = "bryo"};
+    _cleanup_image_config_ struct image_config own = {0};
     _cleanup_cjson_ cJSON *json = NULL;
     _cleanup_sandbox_user_ struct sandbox_user user = {0};
-    _cleanup_strv_ char **env = NULL;
+    _cleanup_strv_ char **env = NULL, **args = NULL;
     uint64_t added;
     _cleanup_close_ int rootfd = openat(b->fd, "rootfs", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (rootfd < 0)
         return error_sys(err, errno, "open \"%s\"", b->rootfs);
-    int r = sandbox_user_find(rootfd, NULL, &user, err);
+    int r = image_config_read(image->stored.json ? store_image_config(&image->stored) : NULL, &own, err);
     if (r == 0)
-        r = sandbox_env_make(NULL, NULL, user.home, NULL, NULL, false, &env, err);
+        r = image_config_args(&own, NULL, NULL, &args, err);
+    if (r == 0)
+        r = sandbox_user_find(LAYERED(rootfd), own.user, "the image's user", &user, err);
+    if (r == 0)
+        r = sandbox_env_make(own.env, NULL, user.home, NULL, NULL, false, &env, err);
     if (r == 0)
         r = sandbox_config_begin(&config, &json, &added, err);
+    if (r == 0)
+        r = sandbox_config_command(json, args, own.cwd ? own.cwd : "/", err);
+    if (r == 0)
+        r = image_config_annotate(&own, json, err);
     if (r == 0)
         r = sandbox_config_finish(json, "rootfs", &user, env, added, err);
     return r == 0 ? sandbox_config_write(b->name, b->fd, json, err) : r;
 }
 
-static int fill(const struct runtime *rt, struct bundle *b, const struct image *image, uint64_t max_size,
-                const struct image_events *events, struct error *err)
+static int fill(const struct runtime *rt, struct bundle *b, struct image *image, const struct idmap *map,
+                uint64_t max_size, const struct image_events *events, struct error *err)
 {
-    _cleanup_idmap_ struct idmap map = {0};
-    _cleanup_error_ struct error why = ERROR_INIT;
-    int r = idmap_default(&map, &why, err);
-    if (r < 0)
-        return r;
-    if (why.text)
-        log_warn_error(rt->log, &why);
-    r = claim(b, err);
+    int r = claim(b, err);
     if (r < 0) {
         if (b->made)
             (void)rmdir(b->name);
         return r;
     }
-    r = unpack_root(b, image, &map, max_size, events, err);
+    r = unpack_root(b, image, map, max_size, events, err);
     if (r == 0)
-        r = write_config(rt, b, err);
-    if (r == 0 && sandbox_signal_pending())
+        r = write_config(rt, b, image, err);
+    if (r == 0 && worker_signal_pending())
         r = error_set(err, EINTR, "interrupted");
     if (r < 0)
-        give_back(rt, b, &map);
+        give_back(rt, b, map);
     return r;
 }
 
@@ -171,7 +183,11 @@ int sandbox_make_bundle(const struct runtime *rt, const char *image, const char 
     _cleanup_(bundle_free) struct bundle b = {.name = bundle, .fd = -EBADF};
     if (str_empty(bundle))
         return error_set(err, EINVAL, "bundle \"\": the name is empty");
-    int r = image_open(image, &source, err);
+    _cleanup_idmap_ struct idmap map = {0};
+    _cleanup_error_ struct error why = ERROR_INIT;
+    int r = idmap_default(&map, &why, err);
+    if (r == 0)
+        r = image_open(image, &map, &source, err);
     if (r < 0)
         return r;
     if (source.directory) {
@@ -179,9 +195,11 @@ int sandbox_make_bundle(const struct runtime *rt, const char *image, const char 
         error_hint(err, "use it in place: bryo sandbox %s", image);
         return -EISDIR;
     }
+    if (why.text)
+        log_warn_error(rt->log, &why);
     sigset_t old;
-    sandbox_block_signals(&old);
-    r = fill(rt, &b, &source, max_size, events, err);
-    sandbox_unblock_signals(&old);
+    worker_block_signals(&old);
+    r = fill(rt, &b, &source, &map, max_size, events, err);
+    worker_unblock_signals(&old);
     return r;
 }

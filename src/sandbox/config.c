@@ -99,8 +99,6 @@ static int set_process(const struct sandbox_config *c, cJSON *process, struct er
 {
     without(process, "rlimits");
     if (json_add_bool(without(process, "terminal"), "terminal", c->terminal) < 0 ||
-        json_add_strv(without(process, "args"), "args", c->args) < 0 ||
-        json_add_string(without(process, "cwd"), "cwd", c->cwd) < 0 ||
         json_add_bool(without(process, "noNewPrivileges"), "noNewPrivileges", c->no_new_privs) < 0)
         return error_oom(err);
     return 0;
@@ -164,6 +162,16 @@ int sandbox_config_begin(const struct sandbox_config *c, cJSON **out, uint64_t *
         json_add_string(without(config, "hostname"), "hostname", c->hostname) < 0)
         return error_oom(err);
     *out = TAKE_PTR(config);
+    return 0;
+}
+
+int sandbox_config_command(cJSON *config, char *const *args, const char *cwd, struct error *err)
+{
+    cJSON *process = member(config, "process");
+
+    if (json_add_strv(without(process, "args"), "args", args) < 0 ||
+        json_add_string(without(process, "cwd"), "cwd", cwd) < 0)
+        return error_oom(err);
     return 0;
 }
 

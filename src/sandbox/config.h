@@ -17,9 +17,7 @@ struct sandbox_config {
     bool terminal;
     bool host_net;
     bool no_new_privs;
-    const char *cwd;
     const char *hostname;
-    char *const *args;
     char *const *cap_add, *const *cap_drop;
     const char *seccomp; /* as in struct sandbox_options */
 };
@@ -28,6 +26,9 @@ struct sandbox_config {
  * frees *out with cJSON_Delete. */
 int sandbox_config_begin(const struct sandbox_config *config, cJSON **out, uint64_t *added,
                          struct error *err);
+
+/* What is run, and in which directory. */
+int sandbox_config_command(cJSON *config, char *const *args, const char *cwd, struct error *err);
 
 /* Completes it. @root: absolute path of the root file system, or relative to the bundle. @added as from
  * sandbox_config_begin. */

@@ -1,9 +1,9 @@
 /*
  * What a sandbox takes over from its host: names and the time zone.
  *
- * An unpacked image is written to, so that the sandboxed programs can replace the files as they are used to
- * (package managers do). A directory used in place stays as it is: the files are bound read-only over those
- * that are there.
+ * A root that is this sandbox's own is written to, so that the sandboxed programs can replace the files as
+ * they are used to (package managers do). A directory used in place stays as it is: the files are bound
+ * read-only over those that are there.
  */
 #include "sandbox/etc.h"
 
@@ -11,11 +11,11 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/netaddr.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "net/resolv.h"
 #include "sandbox/mounts.h"
@@ -85,19 +85,19 @@ static const struct {
     {"resolv.conf", make_resolv_conf},
 };
 
-/* Is /etc/NAME a regular file in the image, by whatever links inside it? */
-static bool exists_in_image(int rootfd, const char *name)
+/* Is /etc/NAME of type @type in the image, by whatever links inside it? */
+static bool is_in_image(const struct layered *root, const char *name, mode_t type)
 {
     _cleanup_free_ char *path = str_printf("/etc/%s", name);
-    _cleanup_close_ int fd = path ? path_open_in_root(rootfd, path, O_PATH, 0) : -1;
+    _cleanup_close_ int fd = path ? layered_open(root, path, O_PATH) : -1;
     struct stat st;
-    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    return fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type;
 }
 
 static int bind_file(const struct sandbox_etc *etc, const char *name, const char *text, cJSON *mounts,
                      struct error *err)
 {
-    if (!exists_in_image(etc->rootfd, name))
+    if (!is_in_image(&etc->files, name, S_IFREG))
         return 0;
     int r = file_replace_at(etc->dir->fd, name, text, strlen(text), 0644, err);
     if (r < 0)
@@ -113,8 +113,8 @@ static int bind_file(const struct sandbox_etc *etc, const char *name, const char
 static int write_file(int etc_fd, const char *name, const char *text, struct error *err)
 {
     int r = file_replace_at(etc_fd, name, text, strlen(text), 0644, err);
-    if (r == 0 || r == -EISDIR || r == -EACCES || r == -EPERM) {
-        /* An image that has a directory there, or an /etc that its root may not write, wants it so. */
+    if (r == 0 || r == -EACCES || r == -EPERM) {
+        /* An image with an /etc that its root may not write wants it so. */
         error_clear(err);
         return 0;
     }
@@ -122,23 +122,45 @@ static int write_file(int etc_fd, const char *name, const char *text, struct err
     return r;
 }
 
+/* The directory /etc that files are written to: in the image's own tree, or one that lies over the image's
+ * and looks like it. -EBADF without text if there is none: /etc of the image is a link, or belongs to
+ * somebody else than its root. */
+static int open_own_etc(const struct sandbox_etc *etc, struct error *err)
+{
+    if (etc->own < 0)
+        return -EBADF;
+    _cleanup_close_ int there = layered_open(&etc->files, "/etc", O_PATH | O_NOFOLLOW);
+    struct stat st = {.st_mode = S_IFDIR | 0755, .st_uid = geteuid(), .st_gid = getegid()};
+    if (there < 0 && there != -ENOENT)
+        return error_sys(err, -there, "open \"/etc\" of the image");
+    if (there >= 0 && fstat(there, &st) < 0)
+        return error_sys(err, errno, "stat \"/etc\" of the image");
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_gid != getegid())
+        return -EBADF;
+    if (mkdirat(etc->own, "etc", 0755) < 0 && errno != EEXIST)
+        return error_sys(err, errno, "make \"/etc\" of the sandbox");
+    _cleanup_close_ int fd = openat(etc->own, "etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fchmod(fd, st.st_mode & 07777) < 0)
+        return error_sys(err, errno, "open \"/etc\" of the sandbox");
+    return TAKE_FD(fd);
+}
+
 int sandbox_etc_apply(const struct sandbox_etc *etc, cJSON *mounts, struct error *err)
 {
-    _cleanup_close_ int etc_fd = -EBADF;
-    if (etc->unpacked) {
-        _cleanup_close_ int path_fd = path_mkdir_in_root(etc->rootfd, "/etc", 0755, false);
-        etc_fd = path_fd < 0 ? path_fd : path_open_in_root(etc->rootfd, "/etc", O_RDONLY | O_DIRECTORY, 0);
-        if (etc_fd < 0)
-            return error_sys(err, -etc_fd, "open \"/etc\" of the image");
-    }
+    _cleanup_close_ int etc_fd = open_own_etc(etc, err);
+    if (etc_fd < 0 && etc_fd != -EBADF)
+        return etc_fd;
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         _cleanup_free_ char *text = files[i].make(etc);
         if (!text && errno == 0)
             continue;
         if (!text)
             return error_oom(err);
-        int r = etc->unpacked ? write_file(etc_fd, files[i].name, text, err)
-                              : bind_file(etc, files[i].name, text, mounts, err);
+        /* An image that has a directory there wants it so. */
+        if (etc_fd >= 0 && is_in_image(&etc->files, files[i].name, S_IFDIR))
+            continue;
+        int r = etc_fd >= 0 ? write_file(etc_fd, files[i].name, text, err)
+                            : bind_file(etc, files[i].name, text, mounts, err);
         if (r < 0)
             return r;
     }

@@ -10,15 +10,16 @@
 #include "base/error.h"
 #include "net/spec.h"
 #include "sandbox/cache.h"
+#include "sandbox/layered.h"
 
 struct sandbox_etc {
     const char *hostname;
     const struct net_spec *net; /* the host's: its resolvers and hosts hold inside too */
     char *const *dns;           /* resolvers that were asked for */
     char *const *add_host;      /* NAME:ADDRESS, checked */
-    bool unpacked;              /* the root is this sandbox's own: files are written into it; else bound over
-                                   those that exist, so that a directory of the user's is left as it is */
-    int rootfd;
+    struct layered files;       /* the image's */
+    int own; /* a directory of this sandbox that files can be written to; -EBADF: they are bound
+                over those that exist, so that a directory of the user's is left as it is */
     const struct run_dir *dir; /* where files to bind are kept */
 };
 

@@ -1,5 +1,5 @@
 /*
- * What IMAGE on the command line is: a directory that is the root file system, or an archive of one.
+ * What IMAGE on the command line is.
  *
  * Only the kind of file is looked at here. Reading the bytes of an archive is the confined helper's business,
  * and so is telling whether a file is one.
@@ -39,7 +39,7 @@ static int no_such_image(const char *name, struct error *err)
     else if (looks_like_reference(name))
         error_hint(
             err,
-            "IMAGE is a tarball or a directory; bryo does not read registries yet. With podman: podman "
+            "it is neither a file nor an image of the store (bryo images lists those). With podman: podman "
             "create --name tmp %s && podman export tmp -o rootfs.tar",
             name);
     else if (name[0] != '/') {
@@ -77,7 +77,29 @@ static int cannot_open(const char *name, int code, struct error *err)
     return -code;
 }
 
-int image_open(const char *name, struct image *image, struct error *err)
+/* @name is no file: is it an image of the store? */
+static int find_stored(const char *name, const struct idmap *map, struct image *image, struct error *err)
+{
+    char id[SHA256_HEX + 1];
+    int r = store_open(&image->store, map, false, err);
+
+    if (r == 0)
+        r = store_find(&image->store, name, id, NULL, err);
+    if (r == 0)
+        r = store_image_open(&image->store, id, &image->stored, err);
+    return r == -ENOENT && !(err && err->code) ? no_such_image(name, err) : r;
+}
+
+int image_store(struct image *image, const struct idmap *map, const struct store_request *q,
+                struct error *err)
+{
+    if (image->stored.json)
+        return 0;
+    int r = store_open(&image->store, map, true, err);
+    return r < 0 ? r : store_import_archive(&image->store, image->fd, image->name, q, &image->stored, err);
+}
+
+int image_open(const char *name, const struct idmap *map, struct image *image, struct error *err)
 {
     if (str_empty(name))
         return error_set(err, EINVAL, "image \"\": the name is empty");
@@ -85,7 +107,7 @@ int image_open(const char *name, struct image *image, struct error *err)
     struct stat st;
     bool standard_input = !strcmp(name, "-");
     if (!standard_input && stat(name, &st) < 0)
-        return errno == ENOENT ? no_such_image(name, err) : cannot_open(name, errno, err);
+        return errno == ENOENT ? find_stored(name, map, image, err) : cannot_open(name, errno, err);
     if (standard_input && fstat(0, &st) < 0)
         return cannot_open(name, errno, err);
     if (standard_input && isatty(0)) {
@@ -113,4 +135,6 @@ void image_close(struct image *image)
     free(image->path);
     image->path = NULL;
     fd_close(&image->fd);
+    store_image_close(&image->stored);
+    store_close(&image->store);
 }

@@ -2,10 +2,10 @@
  * `bryo sandbox`: from an image to a command's exit code, and nothing left behind.
  *
  * Theory of operation: what the options say is checked before anything is made. Then a directory in the
- * user's cache (sandbox/cache.h) becomes an OCI bundle: the image is unpacked into its rootfs/ (a directory
- * is used in place), and config.json is written. container_run does the rest and removes the directory with
- * the container. Signals that would end bryo wait until the container has them, so that an interrupt cannot
- * leave half an image behind.
+ * user's cache (sandbox/cache.h) becomes an OCI bundle: an archive comes into the store, unless it is there,
+ * and lies below an upper directory (sandbox/root.h; a directory is used in place), and config.json is
+ * written. container_run does the rest and removes the directory with the container. Signals that would end
+ * bryo wait until the container has them, so that an interrupt cannot leave half an image behind.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,6 @@
 #include "base/json.h"
 #include "base/netport.h"
 #include "base/netrule.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "container/container.h"
 #include "net/spec.h"
@@ -28,10 +27,12 @@
 #include "sandbox/env.h"
 #include "sandbox/etc.h"
 #include "sandbox/image.h"
+#include "sandbox/image_config.h"
 #include "sandbox/mounts.h"
+#include "sandbox/root.h"
 #include "sandbox/sandbox.h"
-#include "sandbox/unpack.h"
 #include "sandbox/user.h"
+#include "store/worker.h"
 #include "userns/remove.h"
 
 #define HOSTNAME_LIMIT 64 /* __NEW_UTS_LEN */
@@ -40,11 +41,11 @@
 struct sandbox {
     const struct runtime *rt;
     const struct sandbox_options *opt;
-    char *const *args; /* of the command */
+    char *const *command; /* as given; NULL: none */
     char *name;
     char *hostname;
-    char *rootfs; /* absolute path of the root file system */
-    int rootfd;
+    struct root root;
+    struct image_config image_config;
     struct net_spec net;
     char *net_text; /* with what other options add to it */
     bool terminal;
@@ -61,8 +62,8 @@ static void sandbox_free(struct sandbox *s)
 {
     free(s->name);
     free(s->hostname);
-    free(s->rootfs);
-    fd_close(&s->rootfd);
+    root_free(&s->root);
+    image_config_free(&s->image_config);
     strv_free(s->own_env);
     net_spec_free(&s->net);
     free(s->net_text);
@@ -230,9 +231,7 @@ static int plan(struct sandbox *s, struct error *err)
         .terminal = s->terminal,
         .host_net = s->net.kind == NET_HOST,
         .no_new_privs = o->no_new_privs,
-        .cwd = o->cwd ? o->cwd : "/",
         .hostname = s->hostname,
-        .args = s->args,
         .cap_add = o->cap_add,
         .cap_drop = o->cap_drop,
         .seccomp = o->seccomp,
@@ -247,22 +246,75 @@ static int plan(struct sandbox *s, struct error *err)
     return sandbox_mounts(sandbox_config_mounts(s->config), o->tmpfs, o->bind, err);
 }
 
+#define SCRATCH_MEMORY "memory"
+
+int sandbox_check_scratch(const char *text, struct error *err)
+{
+    uint64_t size;
+    if (!strcmp(text, "disk") || !strcmp(text, SCRATCH_MEMORY) ||
+        (str_starts(text, SCRATCH_MEMORY ":") && parse_size(text + strlen(SCRATCH_MEMORY ":"), &size) == 0 &&
+         size > 0))
+        return 0;
+    _cleanup_free_ char *shown = str_quote(text, 80);
+    return error_set(err, EINVAL, "expected disk, memory or memory:SIZE such as memory:2g, found \"%s\"",
+                     shown ? shown : "?");
+}
+
+/* As root_make takes it. */
+static const char *scratch_memory(const char *scratch)
+{
+    if (!scratch || !str_starts(scratch, SCRATCH_MEMORY))
+        return NULL;
+    const char *size = scratch + strlen(SCRATCH_MEMORY);
+    return *size ? size + 1 : "";
+}
+
+/* The limit holds for what was unpacked under another one, too. */
+static int check_size(const struct sandbox *s, struct error *err)
+{
+    uint64_t bytes = store_image_number(&s->image.stored, "bytes");
+    if (!s->opt->max_size || bytes <= s->opt->max_size)
+        return 0;
+    error_set(err, EFBIG, "image \"%s\": its files hold %llu bytes, more than %llu", s->image.name,
+              (unsigned long long)bytes, (unsigned long long)s->opt->max_size);
+    error_hint(err, "if you trust it, raise the limit with --max-size");
+    return -EFBIG;
+}
+
 static int make_root(struct sandbox *s, const struct image_events *events, struct error *err)
 {
-    if (s->image.directory) {
-        s->rootfd = TAKE_FD(s->image.fd);
-        s->rootfs = TAKE_PTR(s->image.path);
-        return 0;
-    }
-    s->rootfs = str_printf("%s/rootfs", s->dir.path);
-    if (!s->rootfs)
-        return error_oom(err);
-    if (mkdirat(s->dir.fd, "rootfs", 0755) < 0)
-        return error_sys(err, errno, "make \"%s\"", s->rootfs);
-    s->rootfd = openat(s->dir.fd, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (s->rootfd < 0 || fchmod(s->rootfd, 0755) < 0)
-        return error_sys(err, errno, "open \"%s\"", s->rootfs);
-    return sandbox_unpack(&s->image, &s->map, s->rootfd, s->opt->max_size, events, err);
+    const struct store_request request = {.max_bytes = s->opt->max_size, .events = events};
+    _cleanup_free_ char *note = NULL;
+    int r = s->image.directory ? 0 : image_store(&s->image, &s->map, &request, err);
+    if (r == 0 && s->image.stored.json)
+        r = check_size(s, err);
+    if (r == 0)
+        r = image_config_read(s->image.stored.json ? store_image_config(&s->image.stored) : NULL,
+                              &s->image_config, err);
+    if (r == 0)
+        r = root_make(&s->root, &s->image, &s->dir, &s->map, scratch_memory(s->opt->scratch), events, &note,
+                      err);
+    if (r == 0 && note)
+        log_warn(s->rt->log, "%s", note);
+    if (r == 0 && s->image.stored.json)
+        store_image_touch(&s->image.stored);
+    return r;
+}
+
+/* What is run, where, with which variables: the options' word over the image's. */
+static int set_command(struct sandbox *s, const char *home, const char *tz, char ***env, struct error *err)
+{
+    const struct image_config *c = &s->image_config;
+    _cleanup_strv_ char **args = NULL, **own = NULL;
+    const char *cwd = s->opt->cwd ? s->opt->cwd : c->cwd ? c->cwd : "/";
+    int r = image_config_args(c, s->opt->entry, s->command, &args, err);
+    if (r == 0)
+        r = sandbox_config_command(s->config, args, cwd, err);
+    if (r == 0)
+        r = image_config_env(c, s->own_env, &own, err);
+    if (r == 0)
+        r = sandbox_env_make(own, environ, home, s->hostname, tz, s->terminal, env, err);
+    return r == 0 ? image_config_annotate(c, s->config, err) : r;
 }
 
 /* The last of the groups that are there inside, counted from 0, as far as ping_group_range goes: the kernel
@@ -284,12 +336,14 @@ static int make_bundle(struct sandbox *s, const struct image_events *events, str
     _cleanup_strv_ char **env = NULL;
     _cleanup_free_ char *tz = NULL;
     int r = make_root(s, events, err);
+    const struct layered files = root_files(&s->root);
+    const char *user_spec = s->opt->user ? s->opt->user : s->image_config.user;
     if (r == 0)
-        r = sandbox_user_find(s->rootfd, s->opt->user, &user, err);
+        r = sandbox_user_find(&files, user_spec, s->opt->user ? "--user" : "the image's user", &user, err);
     if (r == 0)
         r = sandbox_timezone(strv_getenv(environ, "TZ"), &tz, err);
     if (r == 0)
-        r = sandbox_env_make(s->own_env, environ, user.home, s->hostname, tz, s->terminal, &env, err);
+        r = set_command(s, user.home, tz, &env, err);
     if (r < 0)
         return r;
 
@@ -297,14 +351,16 @@ static int make_bundle(struct sandbox *s, const struct image_events *events, str
                                     .net = &s->net,
                                     .dns = s->opt->dns,
                                     .add_host = s->opt->add_host,
-                                    .unpacked = !s->image.directory,
-                                    .rootfd = s->rootfd,
+                                    .files = files,
+                                    .own = !s->root.own       ? -EBADF
+                                           : s->root.overlays ? s->root.seed
+                                                              : s->root.fds[0],
                                     .dir = &s->dir};
     r = sandbox_etc_apply(&etc, sandbox_config_mounts(s->config), err);
     if (r == 0 && s->net.kind == NET_SLIRP)
         r = sandbox_config_allow_ping(s->config, last_group(s), err);
     if (r == 0)
-        r = sandbox_config_finish(s->config, s->rootfs, &user, env, s->added_caps, err);
+        r = sandbox_config_finish(s->config, s->root.path, &user, env, s->added_caps, err);
     if (r == 0)
         r = sandbox_config_write(s->dir.path, s->dir.fd, s->config, err);
     if (r == 0 && s->opt->keep) {
@@ -315,12 +371,13 @@ static int make_bundle(struct sandbox *s, const struct image_events *events, str
 }
 
 /* Is there anything in the image that looks like a root file system? */
-static bool looks_like_root(int rootfd)
+static bool looks_like_root(const struct sandbox *s)
 {
+    const struct layered files = root_files(&s->root);
     static const char *const usual[] = {"/bin", "/usr", "/sbin"};
     bool found = false;
     for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
-        _cleanup_close_ int fd = path_open_in_root(rootfd, usual[i], O_PATH | O_NOFOLLOW, 0);
+        _cleanup_close_ int fd = layered_open(&files, usual[i], O_PATH | O_NOFOLLOW);
         found |= fd >= 0;
     }
     return found;
@@ -363,7 +420,7 @@ static int failure_code(const struct sandbox *s, struct error *err)
         return SANDBOX_EXIT_FAILED;
     if (err->code != ENOENT)
         return SANDBOX_EXIT_CANNOT_RUN;
-    if (!looks_like_root(s->rootfd)) {
+    if (s->root.n > 0 && !looks_like_root(s)) {
         error_hint(
             err, "%s has no /bin and no /usr: is it a root file system? (tar tf lists what is in a tarball)",
             s->image.name);
@@ -372,6 +429,30 @@ static int failure_code(const struct sandbox *s, struct error *err)
     _cleanup_free_ char *more = err->hint ? strdup(err->hint) : NULL;
     error_hint(err, "looked for in %s%s%s", s->image.name, more ? "; " : "", more ? more : "");
     return SANDBOX_EXIT_NOT_FOUND;
+}
+
+static int run_bundle(struct sandbox *s, int *exit_code, struct error *err)
+{
+    const struct create_options create = {.id = s->name,
+                                          .bundle = s->dir.path,
+                                          .net = s->net_text,
+                                          .has_resolv_conf = true,
+                                          .keep = s->opt->keep,
+                                          .die_with_runtime = true,
+                                          .default_signals = true,
+                                          .overlay = s->root.overlays ? &s->root.overlay : NULL,
+                                          .cleanup_dir = s->dir.path};
+    return container_run(s->rt, &create, exit_code, err);
+}
+
+/* Where overlayfs can't be had after all, a copy does. */
+static int run_copy(struct sandbox *s, const struct image_events *events, int *exit_code, struct error *err)
+{
+    log_warn_error(s->rt->log, err);
+    log_warn(s->rt->log, "the image is copied for this sandbox: that takes time and room");
+    error_clear(err);
+    int r = root_copy(&s->root, &s->image, &s->dir, &s->map, events, err);
+    return r < 0 ? r : run_bundle(s, exit_code, err);
 }
 
 /* With the ending signals blocked: makes the bundle, runs it, takes it away. A signal that comes once the
@@ -383,18 +464,12 @@ static int make_and_run(struct sandbox *s, const struct image_events *events, in
     if (r < 0)
         return r;
     r = make_bundle(s, events, err);
-    if (r == 0 && sandbox_signal_pending())
+    if (r == 0 && worker_signal_pending())
         r = error_set(err, EINTR, "interrupted");
     if (r == 0) {
-        const struct create_options create = {.id = s->name,
-                                              .bundle = s->dir.path,
-                                              .net = s->net_text,
-                                              .has_resolv_conf = true,
-                                              .keep = s->opt->keep,
-                                              .die_with_runtime = true,
-                                              .default_signals = true,
-                                              .cleanup_dir = s->dir.path};
-        r = container_run(s->rt, &create, exit_code, err);
+        r = run_bundle(s, exit_code, err);
+        if (r < 0 && s->root.overlays && str_starts(error_text(err), ROOTFS_OVERLAY_FAILED))
+            r = run_copy(s, events, exit_code, err);
         if (r < 0)
             *exit_code = failure_code(s, err);
     }
@@ -403,6 +478,8 @@ static int make_and_run(struct sandbox *s, const struct image_events *events, in
         if (tree_remove_mapped(&s->map, s->dir.path, &cleanup) < 0)
             log_warn_error(s->rt->log, &cleanup);
     }
+    if (s->image.stored.json)
+        store_sync_later(&s->image.store, &s->image.stored);
     sandbox_sweep();
     return r;
 }
@@ -410,32 +487,26 @@ static int make_and_run(struct sandbox *s, const struct image_events *events, in
 int sandbox_run(const struct runtime *rt, const struct sandbox_options *options, const char *image,
                 char *const *command, const struct image_events *events, int *exit_code, struct error *err)
 {
-    static char *const shell[] = {"/bin/sh", NULL};
-    _cleanup_(sandbox_free) struct sandbox s = {
-        .rt = rt, .opt = options, .rootfd = -EBADF, .image = IMAGE_INIT, .dir = RUN_DIR_INIT};
-    _cleanup_strv_ char **args = NULL;
+    _cleanup_(sandbox_free) struct sandbox s = {.rt = rt,
+                                                .opt = options,
+                                                .command = command,
+                                                .root = ROOT_INIT,
+                                                .image = IMAGE_INIT,
+                                                .dir = RUN_DIR_INIT};
     *exit_code = SANDBOX_EXIT_FAILED;
 
-    char *const *tail = command && *command ? command : options->entry ? NULL : shell;
-    if (options->entry && strv_add(&args, options->entry) < 0)
-        return error_oom(err);
-    STRV_FOREACH (word, tail)
-        if (strv_add(&args, *word) < 0)
-            return error_oom(err);
-    s.args = args;
-
     int r = plan(&s, err);
-    if (r == 0)
-        r = image_open(image, &s.image, err);
     /* Ranges or helpers that are missing are told by container_run, which plans the same maps. */
     if (r == 0)
         r = idmap_default(&s.map, NULL, err);
+    if (r == 0)
+        r = image_open(image, &s.map, &s.image, err);
     if (r < 0)
         return r;
 
     sigset_t old;
-    sandbox_block_signals(&old);
+    worker_block_signals(&old);
     r = make_and_run(&s, events, exit_code, err);
-    sandbox_unblock_signals(&old);
+    worker_unblock_signals(&old);
     return r;
 }

@@ -16,8 +16,8 @@
 struct sandbox_options {
     char **env;           /* NAME=VALUE, or NAME: the caller's value */
     char **env_file;      /* files of the same, one a line */
-    const char *cwd;      /* absolute, inside; NULL: "/" */
-    const char *user;     /* UID[:GID] or NAME[:GROUP] of the image; NULL: 0:0 */
+    const char *cwd;      /* absolute, inside; NULL: the image's, else "/" */
+    const char *user;     /* UID[:GID] or NAME[:GROUP] of the image; NULL: the image's, else 0:0 */
     const char *hostname; /* NULL: made from the name */
     char **bind;          /* SRC:DST[:ro|rw] */
     char **tmpfs;         /* DST[:OPTIONS] */
@@ -33,21 +33,26 @@ struct sandbox_options {
     char **publish;   /* ports of base/netport.h */
     const char *name; /* id of the container; NULL: a generated one */
     bool keep;
-    const char *entry; /* program that gets the command as its arguments */
-    bool interactive;  /* standard input, output and error as they are, even on a terminal */
-    bool tty;          /* a terminal of its own, even where the caller has none */
-    uint64_t max_size; /* bytes the image may unpack to; 0: IMAGE_MAX_BYTES_DEFAULT */
+    const char *entry;   /* program that gets the command as its arguments; NULL: the image's */
+    const char *scratch; /* where changes of an image go: "disk", "memory" or "memory:SIZE"; NULL: disk */
+    bool interactive;    /* standard input, output and error as they are, even on a terminal */
+    bool tty;            /* a terminal of its own, even where the caller has none */
+    uint64_t max_size;   /* bytes the image may unpack to; 0: IMAGE_MAX_BYTES_DEFAULT */
     bool no_new_privs;
     struct sandbox_limits limits;
 };
+
+/* Is @text such a place? A check for the table of options. */
+int sandbox_check_scratch(const char *text, struct error *err);
 
 /* Exit codes for what is not the command's own, as docker and podman use them. */
 #define SANDBOX_EXIT_FAILED     125 /* bryo itself failed */
 #define SANDBOX_EXIT_CANNOT_RUN 126 /* the command is there but cannot be executed */
 #define SANDBOX_EXIT_NOT_FOUND  127 /* there is no such command in the image */
 
-/* Runs @command (NULL or empty: /bin/sh) in a sandbox made from @image and cleans up behind it. *exit_code:
- * the command's code or 128 + signal; on failure (a negative return with @err filled) one of SANDBOX_EXIT_*.
+/* Runs @command (NULL or empty: the image's, else /bin/sh) in a sandbox made from @image and cleans up behind
+ * it. *exit_code: the command's code or 128 + signal; on failure (a negative return with @err filled) one of
+ * SANDBOX_EXIT_*.
  * @events (may be NULL) hears of the unpacking. */
 int sandbox_run(const struct runtime *rt, const struct sandbox_options *options, const char *image,
                 char *const *command, const struct image_events *events, int *exit_code, struct error *err);

@@ -14,17 +14,16 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/path.h"
 #include "base/str.h"
 
 #define DATABASE_MAX (16u << 20)
 #define GROUPS_MAX   65536 /* NGROUPS_MAX of the kernel */
 
 /* The whole of a database file of the image, "" when there is none. The caller frees. */
-static int read_database(int rootfd, const char *path, char **text, struct error *err)
+static int read_database(const struct layered *root, const char *path, char **text, struct error *err)
 {
     /* O_NONBLOCK: a fifo in its place must not hold us up. */
-    _cleanup_close_ int fd = path_open_in_root(rootfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    _cleanup_close_ int fd = layered_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (fd == -ENOENT || fd == -ENOTDIR) {
         *text = strdup("");
         return *text ? 0 : error_oom(err);
@@ -140,14 +139,14 @@ static int read_number(const char *what, const char *text, uint32_t *id, struct 
     return -ENOENT;
 }
 
-static int resolve_user(int rootfd, const char *name, struct sandbox_user *user, char **login,
+static int resolve_user(const struct layered *root, const char *name, struct sandbox_user *user, char **login,
                         struct error *err)
 {
     int numeric = read_number("user", name, &user->uid, err);
     if (numeric < 0 && numeric != -ENOENT)
         return numeric;
     _cleanup_free_ char *text = NULL;
-    int r = read_database(rootfd, "/etc/passwd", &text, err);
+    int r = read_database(root, "/etc/passwd", &text, err);
     if (r < 0)
         return r;
     struct passwd_entry entry = {0};
@@ -169,13 +168,14 @@ static int resolve_user(int rootfd, const char *name, struct sandbox_user *user,
     return user->home ? 0 : error_oom(err);
 }
 
-static int resolve_group(int rootfd, const char *name, struct sandbox_user *user, struct error *err)
+static int resolve_group(const struct layered *root, const char *name, struct sandbox_user *user,
+                         struct error *err)
 {
     int r = read_number("group", name, &user->gid, err);
     if (r != -ENOENT)
         return r;
     _cleanup_free_ char *text = NULL;
-    r = read_database(rootfd, "/etc/group", &text, err);
+    r = read_database(root, "/etc/group", &text, err);
     if (r < 0)
         return r;
     if (find_group(text, name, &user->gid))
@@ -186,24 +186,25 @@ static int resolve_group(int rootfd, const char *name, struct sandbox_user *user
     return -ENOENT;
 }
 
-int sandbox_user_find(int rootfd, const char *spec, struct sandbox_user *user, struct error *err)
+int sandbox_user_find(const struct layered *root, const char *spec, const char *what,
+                      struct sandbox_user *user, struct error *err)
 {
     _cleanup_free_ char *copy = strdup(spec ? spec : "0:0"), *login = NULL;
     if (!copy)
         return error_oom(err);
     char *group = copy;
     const char *name = strsep(&group, ":");
-    int r = resolve_user(rootfd, name, user, &login, err);
+    int r = resolve_user(root, name, user, &login, err);
     if (r == 0 && group)
-        r = resolve_group(rootfd, group, user, err);
+        r = resolve_group(root, group, user, err);
     if (r == 0 && !group && login) {
         _cleanup_free_ char *text = NULL;
-        r = read_database(rootfd, "/etc/group", &text, err);
+        r = read_database(root, "/etc/group", &text, err);
         if (r == 0)
             r = find_memberships(text, login, user, err);
     }
     if (r < 0 && spec)
-        error_prefix(err, "--user \"%s\"", spec);
+        error_prefix(err, "%s \"%s\"", what, spec);
     return r;
 }
 

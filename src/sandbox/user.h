@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "sandbox/layered.h"
 
 struct sandbox_user {
     uint32_t uid;
@@ -16,10 +17,12 @@ struct sandbox_user {
     char *home; /* absolute; owned */
 };
 
-/* Reads @spec, UID[:GID] or NAME[:GROUP] mixed at will, with the files of the root @rootfd. NULL is root,
+/* Reads @spec, UID[:GID] or NAME[:GROUP] mixed at will, with the files of @root. @what is what messages
+ * call the spec. NULL is root,
  * 0:0. Without a group it is the primary one of passwd (0 for a number that is not there), and the groups
  * that list the user come along; with one it is that alone. Numbers are strict: decimal, in range, nothing
  * behind (CVE-2026-30892). */
-int sandbox_user_find(int rootfd, const char *spec, struct sandbox_user *user, struct error *err);
+int sandbox_user_find(const struct layered *root, const char *spec, const char *what,
+                      struct sandbox_user *user, struct error *err);
 void sandbox_user_free(struct sandbox_user *user);
 #define _cleanup_sandbox_user_ __attribute__((cleanup(sandbox_user_free)))

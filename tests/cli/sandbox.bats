@@ -391,7 +391,7 @@ END
     assert_output "image \"$TMP/missing.tar\": no such file or directory"
     sandbox debian:12 -- true
     assert_status 125
-    assert_output "does not read registries yet"
+    assert_output "it is neither a file nor an image of the store"
     sandbox /dev/null -- true
     assert_status 125
     assert_output "neither a directory nor a file but a device"

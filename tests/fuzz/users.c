@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_place();
     write_file("etc/passwd", passwd);
     write_file("etc/group", group);
-    int r = sandbox_user_find(root, spec, &user, &err);
+    int r = sandbox_user_find(LAYERED(root), spec, "--user", &user, &err);
     if (r < 0) {
         must_explain(r, &err);
         return 0;

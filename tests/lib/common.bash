@@ -241,7 +241,7 @@ _no_leftover_processes() {
 bryo_setup() {
     TMP=$(mktemp -d "${BATS_TEST_TMPDIR:-${TMPDIR:-/tmp}}/t.XXXXXX")
     BRYO_ROOT=$TMP/state
-    export TMP BRYO_ROOT
+    export TMP BRYO_ROOT XDG_DATA_HOME=$TMP/data
 }
 
 bryo_teardown() {

@@ -35,7 +35,7 @@ ip addr add 169.254.169.254/32 dev lo
 ip -6 addr add 2001:db8::1/128 dev lo 2>/dev/null
 printf 'nameserver 127.0.0.53\nsearch test.example\n' >"$TMP/resolv.conf"
 mount --bind "$TMP/resolv.conf" "\$(readlink -f /etc/resolv.conf)"
-export XDG_RUNTIME_DIR=$TMP/run XDG_CACHE_HOME=$TMP/cache
+export XDG_RUNTIME_DIR=$TMP/run XDG_CACHE_HOME=$TMP/cache XDG_DATA_HOME=$TMP/data
 mkdir -p "\$XDG_RUNTIME_DIR"
 bryo() { "$BRYO" --root "$TMP/inner" "\$@" </dev/null; }
 peer() { "$BRYO_TOP/tests/lib/netpeer.py" "\$@"; }

@@ -11,10 +11,13 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -26,6 +29,8 @@
 #include "sandbox/env.h"
 #include "sandbox/etc.h"
 #include "sandbox/image.h"
+#include "sandbox/image_config.h"
+#include "sandbox/layered.h"
 #include "sandbox/mounts.h"
 #include "sandbox/user.h"
 
@@ -98,7 +103,7 @@ static void users_are_the_images(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_error_ struct error err = ERROR_INIT;
         _cleanup_sandbox_user_ struct sandbox_user user = {0};
-        assert_int_equal(sandbox_user_find(root, cases[i].spec, &user, &err), 0);
+        assert_int_equal(sandbox_user_find(LAYERED(root), cases[i].spec, "--user", &user, &err), 0);
         assert_int_equal(user.uid, cases[i].uid);
         assert_int_equal(user.gid, cases[i].gid);
         if (cases[i].spec)
@@ -135,7 +140,7 @@ static void user_mistakes(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_error_ struct error err = ERROR_INIT;
         _cleanup_sandbox_user_ struct sandbox_user user = {0};
-        assert_true(sandbox_user_find(root, cases[i].spec, &user, &err) < 0);
+        assert_true(sandbox_user_find(LAYERED(root), cases[i].spec, "--user", &user, &err) < 0);
         assert_string_equal(error_text(&err), cases[i].text);
     }
 }
@@ -149,14 +154,14 @@ static void user_databases_are_hostile(void **state)
     _cleanup_sandbox_user_ struct sandbox_user user = {0}, number = {0};
     unlinkat(root, "etc/passwd", 0);
     assert_int_equal(symlinkat("/../../../../etc/passwd", root, "etc/passwd"), 0);
-    assert_true(sandbox_user_find(root, "daemon", &user, &err) < 0); /* the host has one */
+    assert_true(sandbox_user_find(LAYERED(root), "daemon", "--user", &user, &err) < 0); /* the host has one */
     unlinkat(root, "etc/passwd", 0);
     assert_int_equal(mkfifoat(root, "etc/passwd", 0644), 0);
-    assert_int_equal(sandbox_user_find(root, "web", &user, &err), -EINVAL);
+    assert_int_equal(sandbox_user_find(LAYERED(root), "web", "--user", &user, &err), -EINVAL);
     assert_string_equal(error_text(&err), "--user \"web\": \"/etc/passwd\" of the image: not a regular file");
     unlinkat(root, "etc/passwd", 0);
     unlinkat(root, "etc/group", 0);
-    assert_int_equal(sandbox_user_find(root, "5:6", &number, &err), 0);
+    assert_int_equal(sandbox_user_find(LAYERED(root), "5:6", "--user", &number, &err), 0);
     assert_int_equal(number.uid, 5);
     assert_int_equal(number.gid, 6);
 }
@@ -367,6 +372,135 @@ static void time_zones(void **state)
     }
 }
 
+static cJSON *parse(const char *text)
+{
+    cJSON *json = NULL;
+    assert_int_equal(json_parse("config", text, strlen(text), &json, NULL), 0);
+    return json;
+}
+
+static void what_an_image_says(void **state)
+{
+    (void)state;
+    _cleanup_cjson_ cJSON *json = parse(
+        "{\"Entrypoint\":[\"/init\"],\"Cmd\":[\"a\",\"b\"],\"Env\":[\"PATH=/x\",\"K=v=w\"],\"User\":\"\","
+        "\"WorkingDir\":\"/"
+        "srv\",\"Labels\":{\"run.oci.handler\":\"wasm\",\"org.systemd.property.X\":\"1\",\"a\":\"b\"},"
+        "\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{}},\"StopSignal\":\"SIGUSR1\"}");
+    _cleanup_image_config_ struct image_config c = {0};
+    assert_int_equal(image_config_read(json, &c, NULL), 0);
+    assert_null(c.user);
+    assert_string_equal(c.cwd, "/srv");
+    static char *command[] = {"x", NULL}, *own[] = {"K=mine", NULL};
+    static const struct {
+        const char *entry;
+        char *const *command;
+        const char *first, *second, *third;
+    } cases[] = {
+        {NULL, NULL, "/init", "a", "b"},
+        {NULL, command, "/init", "x", NULL},
+        {"/e", NULL, "/e", NULL, NULL},
+        {"/e", command, "/e", "x", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_strv_ char **args = NULL;
+        assert_int_equal(image_config_args(&c, cases[i].entry, cases[i].command, &args, NULL), 0);
+        const char *const want[] = {cases[i].first, cases[i].second, cases[i].third};
+        for (size_t k = 0; k < 3 && want[k]; k++)
+            assert_string_equal(args[k], want[k]);
+        assert_int_equal(strv_len(args), (size_t)(1 + (want[1] != NULL) + (want[2] != NULL)));
+    }
+    _cleanup_strv_ char **env = NULL;
+    assert_int_equal(image_config_env(&c, own, &env, NULL), 0);
+    assert_string_equal(strv_getenv(env, "PATH"), "/x");
+    assert_string_equal(strv_getenv(env, "K"), "mine");
+
+    /* What would mean something to a runtime stays out. */
+    _cleanup_cjson_ cJSON *config = cJSON_CreateObject();
+    assert_int_equal(image_config_annotate(&c, config, NULL), 0);
+    const cJSON *notes = cJSON_GetObjectItemCaseSensitive(config, "annotations");
+    assert_int_equal(cJSON_GetArraySize(notes), 3);
+    assert_string_equal(cJSON_GetObjectItemCaseSensitive(notes, "a")->valuestring, "b");
+    assert_string_equal(
+        cJSON_GetObjectItemCaseSensitive(notes, "org.opencontainers.image.exposedPorts")->valuestring,
+        "80/tcp,53/udp");
+    assert_string_equal(
+        cJSON_GetObjectItemCaseSensitive(notes, "org.opencontainers.image.stopSignal")->valuestring,
+        "SIGUSR1");
+}
+
+static void an_image_that_says_nonsense(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *text;
+    } cases[] = {
+        {"{\"Cmd\":\"sh\"}",
+         "configuration of the image: config.Cmd: expected a list of strings, found \"sh\""},
+        {"{\"Entrypoint\":[1]}",
+         "configuration of the image: config.Entrypoint: expected a list of strings, found 1"},
+        {"{\"User\":7}", "configuration of the image: config.User: expected a string, found 7"},
+        {"{\"WorkingDir\":\"srv\"}",
+         "configuration of the image: config.WorkingDir: expected an absolute path, found \"srv\""},
+        {"{\"Env\":[\"novalue\"]}",
+         "configuration of the image: config.Env: expected NAME=VALUE, found \"novalue\""},
+        {"{\"Labels\":[]}",
+         "configuration of the image: config.Labels: expected an object, found an empty list"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_cjson_ cJSON *json = parse(cases[i].json);
+        _cleanup_image_config_ struct image_config c = {0};
+        _cleanup_error_ struct error err = ERROR_INIT;
+        assert_int_equal(image_config_read(json, &c, &err), -EINVAL);
+        assert_string_equal(error_text(&err), cases[i].text);
+    }
+    /* Nothing is said: a shell. */
+    _cleanup_image_config_ struct image_config none = {0};
+    _cleanup_strv_ char **args = NULL;
+    assert_int_equal(image_config_read(NULL, &none, NULL), 0);
+    assert_int_equal(image_config_args(&none, NULL, NULL, &args, NULL), 0);
+    assert_string_equal(args[0], "/bin/sh");
+}
+
+static void files_of_layers(void **state)
+{
+    (void)state;
+    static const char *const dirs[] = {"low", "low/etc", "low/gone",   "low/opaque",
+                                       "top", "top/etc", "top/opaque", "low/link"};
+    for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+        assert_int_equal(mkdirat(root, dirs[i], 0755), 0);
+    write_text("low/etc/passwd", "low");
+    write_text("low/etc/group", "low");
+    write_text("low/gone/file", "low");
+    write_text("low/opaque/file", "low");
+    write_text("low/link/file", "low");
+    write_text("top/etc/passwd", "top");
+    assert_int_equal(symlinkat("/nowhere", root, "top/link"), 0);
+    if (mknodat(root, "top/gone", S_IFCHR, makedev(0, 0)) < 0 ||
+        mknodat(root, "top/etc/group", S_IFCHR, 0) < 0)
+        skip();
+    _cleanup_close_ int top = openat(root, "top", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int low = openat(root, "low", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int opaque = openat(root, "top/opaque", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct layered both = {.fds = (const int[]){top, low}, .n = 2};
+    if (fsetxattr(opaque, "user.overlay.opaque", "y", 1, 0) < 0)
+        skip();
+    static const struct {
+        const char *path;
+        int result; /* 0: from the top layer, 1: from the low one */
+    } cases[] = {
+        {"/etc/passwd", 0},        {"/etc/group", -ENOENT}, {"/gone/file", -ENOTDIR},
+        {"/opaque/file", -ENOENT}, {"/link/file", -ENOENT}, {"/etc/nothing", -ENOENT},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_close_ int fd = layered_open(&both, cases[i].path, O_RDONLY);
+        assert_int_equal(fd < 0 ? fd : 0, cases[i].result);
+    }
+    assert_int_equal(unlinkat(root, "top/etc/group", 0), 0);
+    _cleanup_close_ int group = layered_open(&both, "/etc/group", O_RDONLY);
+    assert_true(group >= 0);
+}
+
 static void images(void **state)
 {
     (void)state;
@@ -383,12 +517,16 @@ static void images(void **state)
     const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "sock"};
     assert_int_equal(bind(sock, (const struct sockaddr *)&address, sizeof address), 0);
 
+    /* A store that is not there: no name is in it. */
+    assert_int_equal(setenv("XDG_DATA_HOME", scratch, 1), 0);
+    const struct idmap map = {0};
     static const struct {
         const char *name, *text, *hint;
     } bad[] = {
         {"", "image \"\": the name is empty", NULL},
-        {"debian:12", "image \"debian:12\": no such file or directory (ENOENT)", "registries"},
-        {"library/debian", "image \"library/debian\": no such file or directory (ENOENT)", "registries"},
+        {"debian:12", "image \"debian:12\": no such file or directory (ENOENT)", "nor an image of the store"},
+        {"library/debian", "image \"library/debian\": no such file or directory (ENOENT)",
+         "nor an image of the store"},
         {"./debian", "image \"./debian\": no such file or directory (ENOENT)", "current directory"},
         {"Rootfs.tar", "image \"Rootfs.tar\": no such file or directory (ENOENT)", "current directory"},
         {"https://example.org/x.tar",
@@ -403,7 +541,7 @@ static void images(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         _cleanup_error_ struct error err = ERROR_INIT;
         _cleanup_image_ struct image image = IMAGE_INIT;
-        assert_true(image_open(bad[i].name, &image, &err) < 0);
+        assert_true(image_open(bad[i].name, &map, &image, &err) < 0);
         assert_string_equal(error_text(&err), bad[i].text);
         if (bad[i].hint)
             assert_non_null(strstr(err.hint, bad[i].hint));
@@ -412,10 +550,10 @@ static void images(void **state)
     }
     _cleanup_error_ struct error err = ERROR_INIT;
     _cleanup_image_ struct image tree = IMAGE_INIT, file = IMAGE_INIT;
-    assert_int_equal(image_open("tree", &tree, &err), 0);
+    assert_int_equal(image_open("tree", &map, &tree, &err), 0);
     assert_true(tree.directory);
     assert_true(tree.path[0] == '/');
-    assert_int_equal(image_open("file.tar", &file, &err), 0);
+    assert_int_equal(image_open("file.tar", &map, &file, &err), 0);
     assert_false(file.directory);
     assert_int_equal(fchdir(before), 0);
 }
@@ -432,6 +570,9 @@ int main(void)
         cmocka_unit_test(mount_mistakes),
         cmocka_unit_test(capabilities),
         cmocka_unit_test(time_zones),
+        cmocka_unit_test(what_an_image_says),
+        cmocka_unit_test(an_image_that_says_nonsense),
+        cmocka_unit_test(files_of_layers),
         cmocka_unit_test(images),
     };
     return cmocka_run_group_tests_name("sandbox", tests, group_setup, group_teardown);

@@ -23,6 +23,8 @@
 
 #define BIT(n) (UINT64_C(1) << (n))
 
+static char *sh[] = {"/bin/sh", NULL};
+
 /* Builds, writes and reads the configuration. The caller frees. */
 static struct oci_config *round_trip(const struct sandbox_config *c, const struct sandbox_user *user)
 {
@@ -32,6 +34,7 @@ static struct oci_config *round_trip(const struct sandbox_config *c, const struc
     uint64_t added;
     assert_int_equal(sandbox_config_begin(c, &json, &added, &err), 0);
     assert_int_equal(sandbox_mounts(sandbox_config_mounts(json), tmpfs, NULL, &err), 0);
+    assert_int_equal(sandbox_config_command(json, sh, "/work", &err), 0);
     assert_int_equal(sandbox_config_finish(json, "/images/tree", user, env, added, &err), 0);
     _cleanup_free_ char *text = json_print(json, true);
     assert_int_equal(json_parse("config.json", text, strlen(text), &again, &err), 0);
@@ -49,20 +52,13 @@ static const struct oci_mount *find_mount(const struct oci_config *config, const
     return NULL;
 }
 
-static char *sh[] = {"/bin/sh", NULL};
-
 static void what_is_written_is_read(void **state)
 {
     (void)state;
     uint32_t groups[] = {29, 30};
     const struct sandbox_user user = {.uid = 1000, .gid = 1001, .groups = groups, .n_groups = 2};
-    const struct sandbox_config c = {.rootless = true,
-                                     .read_only = true,
-                                     .terminal = true,
-                                     .no_new_privs = true,
-                                     .cwd = "/work",
-                                     .hostname = "box",
-                                     .args = sh};
+    const struct sandbox_config c = {
+        .rootless = true, .read_only = true, .terminal = true, .no_new_privs = true, .hostname = "box"};
     _cleanup_config_ struct oci_config *config = round_trip(&c, &user);
     assert_string_equal(config->root->path, "/images/tree");
     assert_true(config->root->readonly);
@@ -90,12 +86,8 @@ static void the_hosts_network(void **state)
 {
     (void)state;
     const struct sandbox_user user = {0};
-    const struct sandbox_config c = {.rootless = true,
-                                     .host_net = true,
-                                     .cwd = "/",
-                                     .hostname = "box",
-                                     .args = sh,
-                                     .seccomp = "unconfined"};
+    const struct sandbox_config c = {
+        .rootless = true, .host_net = true, .hostname = "box", .seccomp = "unconfined"};
     _cleanup_config_ struct oci_config *config = round_trip(&c, &user);
     assert_null(oci_config_namespace(config, OCI_NS_NETWORK));
     assert_true(oci_config_new_namespace(config, OCI_NS_USER));
@@ -111,8 +103,7 @@ static void capability_sets(void **state)
     (void)state;
     static char *add[] = {"NET_ADMIN", NULL}, *drop[] = {"CHOWN", NULL};
     const struct sandbox_user root = {0}, user = {.uid = 1000};
-    struct sandbox_config c = {
-        .rootless = true, .cwd = "/", .hostname = "box", .args = sh, .cap_add = add, .cap_drop = drop};
+    struct sandbox_config c = {.rootless = true, .hostname = "box", .cap_add = add, .cap_drop = drop};
     _cleanup_config_ struct oci_config *as_root = round_trip(&c, &root), *as_user = round_trip(&c, &user);
     const struct oci_capabilities *caps = as_root->process->capabilities;
     assert_true(caps->bounding.value & BIT(CAP_NET_ADMIN));
@@ -126,7 +117,7 @@ static void capability_sets(void **state)
     assert_true(caps->inheritable.value == BIT(CAP_NET_ADMIN) && caps->ambient.value == BIT(CAP_NET_ADMIN));
 
     /* Real root: no device cgroup stands between a node made inside and the host's disks. */
-    c = (struct sandbox_config){.cwd = "/", .hostname = "box", .args = sh};
+    c = (struct sandbox_config){.hostname = "box"};
     _cleanup_config_ struct oci_config *real = round_trip(&c, &root);
     assert_null(oci_config_namespace(real, OCI_NS_USER));
     assert_false(real->process->capabilities->bounding.value & BIT(CAP_MKNOD));

@@ -176,7 +176,7 @@ static void one_round(struct world *w, const struct seed *s, unsigned round)
                        .max_bytes = 1 << 20,
                        .max_entries = 100,
                        .ids = &w->ids};
-    struct limits done = {0};
+    struct unpacked done = {0};
     struct status status;
     struct stat st;
     size_t len = s->len;

@@ -146,7 +146,13 @@ static int drop_capabilities(struct error *err)
 
 int confine(const struct confinement *c, struct error *err)
 {
-    const struct landlock_rules rules = {.dir = c->dir, .allowed = LL_ALLOWED, .tcp = true};
+    const struct landlock_beneath from = {
+        .dir = c->from, .allowed = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR};
+    const struct landlock_rules rules = {.dir = c->dir,
+                                         .allowed = LL_ALLOWED |
+                                                    (c->read ? (uint64_t)LANDLOCK_ACCESS_FS_READ_FILE : 0),
+                                         .also = c->from ? &from : NULL,
+                                         .tcp = true};
     int rooted, landlocked, r;
 
     umask(0);

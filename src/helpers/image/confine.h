@@ -12,7 +12,9 @@
 struct confinement {
     const int *keep; /* descriptors that stay open, ascending and above 2 */
     size_t n_keep;
-    int dir; /* one of them: the directory outside which nothing can be reached any more */
+    int dir;   /* one of them: the directory outside which nothing can be reached any more */
+    int from;  /* another: a directory whose files may be read too; 0: none */
+    bool read; /* files in @dir may be read */
 };
 
 /* Closes every other descriptor (0, 1 and 2 become /dev/null), makes the directory the root of this process

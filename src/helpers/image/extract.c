@@ -160,6 +160,11 @@ static int make_directory(struct extract *x, struct place *p, struct archive_ent
                 return r;
             if (mkdirat(p->at, p->base, made) < 0)
                 return error_sys(err, errno, "create the directory");
+            /* Taken away and made anew: nothing from below may show through. */
+            if (x->layer && whiteout_is(&st))
+                r = whiteout_make_opaque_at(p->at, p->base, x->form, err);
+            if (r < 0)
+                return r;
         }
     }
     r = deferred_add(&x->deferred, x->name.data, made, &meta, err);
@@ -273,6 +278,24 @@ static int make_special(struct extract *x, struct place *p, struct archive_entry
     }
 }
 
+/* An entry that takes something away. Returns 1 if it was one, 0 if it is a file like others. */
+static int take_whiteout(struct extract *x, struct error *err)
+{
+    enum whiteout_kind kind;
+    const char *name;
+    int r = whiteout_parse(name_base(x->name.data), &kind, &name, err);
+
+    if (r < 0 || kind == WHITEOUT_NONE || kind == WHITEOUT_IGNORED)
+        return r < 0 ? r : kind == WHITEOUT_IGNORED;
+    int at = dirs_get(&x->dirs, x->name.data, name_parent_len(x->name.data), err);
+    if (at < 0)
+        return at;
+    r = kind == WHITEOUT_NAME ? whiteout_make(at, name, x->form, err)
+                              : whiteout_make_opaque_at(at, ".", x->form, err);
+    x->whiteouts++;
+    return r < 0 ? r : 1;
+}
+
 int extract_entry(struct extract *x, struct archive_entry *entry, struct error *err)
 {
     const char *raw = archive_entry_pathname(entry), *link = archive_entry_hardlink(entry);
@@ -283,6 +306,11 @@ int extract_entry(struct extract *x, struct archive_entry *entry, struct error *
         r = name_clean(raw ? raw : "", &x->name, err);
     if (r < 0)
         return r;
+    if (x->layer) {
+        r = take_whiteout(x, err);
+        if (r != 0)
+            return r < 0 ? r : 0;
+    }
     bool directory = !link && archive_entry_filetype(entry) == AE_IFDIR;
     if (x->name.len == 0 && !directory)
         return error_set(err, EINVAL, "the root itself is not a directory");

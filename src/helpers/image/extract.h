@@ -11,6 +11,7 @@
 #include "helpers/image/limits.h"
 #include "helpers/image/reader.h"
 #include "helpers/image/warnings.h"
+#include "helpers/image/whiteout.h"
 
 struct archive_entry;
 
@@ -24,6 +25,9 @@ struct extract {
     struct dirs dirs;
     struct deferred deferred;
     struct strbuf name; /* the clean name of the entry at hand */
+    bool layer;         /* entries may be whiteouts */
+    enum whiteout_form form;
+    uint64_t whiteouts; /* made so far */
 };
 
 /* Makes @entry below the root; later entries of the same name replace earlier ones, a directory only if it is

@@ -1,7 +1,8 @@
 /*
  * The system calls of bryo-image, and nothing else. Some are looked at more closely: memory is never
- * executable, clone makes threads only.
+ * executable, clone makes threads only, ioctl shares the blocks of files.
  */
+#include <linux/fs.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -39,6 +40,9 @@ static const unsigned allowed[] = {
     SYS_fchownat,
     SYS_fsetxattr,
     SYS_fremovexattr,
+    SYS_fgetxattr,
+    SYS_flistxattr,
+    SYS_copy_file_range,
     SYS_pwrite64,
     SYS_ftruncate,
     SYS_lseek,
@@ -96,6 +100,7 @@ static const struct sysfilter_check checked[] = {
     {SYS_mmap, 2, PROT_EXEC, 0, 0},
 #endif
     {SYS_mprotect, 2, PROT_EXEC, 0, 0},
+    {SYS_ioctl, 1, 0, 0xffffffff, (unsigned)FICLONE},
     {SYS_clone, CLONE_FLAGS_ARG, 0, THREAD_FLAGS, THREAD_FLAGS},
 };
 

@@ -18,6 +18,7 @@
 #include "helpers/image/idrange.h"
 #include "helpers/image/interrupt.h"
 #include "helpers/image/status.h"
+#include "helpers/image/tree.h"
 #include "helpers/image/unpack.h"
 #include "image/protocol.h"
 
@@ -34,24 +35,111 @@ const char *__asan_default_options(void)
 static const int unpack_fds[] = {IMAGE_FD_ARCHIVE, IMAGE_FD_DIR, IMAGE_FD_STATUS};
 static const int remove_fds[] = {IMAGE_FD_DIR, IMAGE_FD_STATUS};
 
-static int run_unpack(char **argv, struct status *status, struct error *err)
+static int unpack(struct unpack *u, char **limits, struct status *status, struct unpacked *done,
+                  struct error *err)
 {
     _cleanup_ids_ struct ids ids = {0};
-    struct unpack u = {.name = argv[0], .archive = IMAGE_FD_ARCHIVE, .dir = IMAGE_FD_DIR, .ids = &ids};
-    struct confinement c = {.keep = unpack_fds, .n_keep = ARRAY_SIZE(unpack_fds), .dir = IMAGE_FD_DIR};
-    struct limits done = {0};
+    struct confinement c = {
+        .keep = unpack_fds, .n_keep = ARRAY_SIZE(unpack_fds), .dir = IMAGE_FD_DIR, .read = u->digests};
 
-    if (parse_u64(argv[1], &u.max_bytes) < 0 || parse_u64(argv[2], &u.max_entries) < 0)
-        return error_set(err, EINVAL, "bryo-image: \"%s\" \"%s\": two numbers are expected", argv[1],
-                         argv[2]);
+    if (parse_u64(limits[0], &u->max_bytes) < 0 || parse_u64(limits[1], &u->max_entries) < 0)
+        return error_set(err, EINVAL, "bryo-image: \"%s\" \"%s\": two numbers are expected", limits[0],
+                         limits[1]);
+    u->archive = IMAGE_FD_ARCHIVE;
+    u->dir = IMAGE_FD_DIR;
+    u->ids = &ids;
     int r = ids_load(&ids, err);
     if (r == 0)
         r = confine(&c, err);
     if (r == 0)
-        r = unpack_archive(&u, status, &done, err);
-    if (r == 0)
-        status_done(status, done.entries, done.bytes);
+        r = unpack_archive(u, status, done, err);
     return r;
+}
+
+static int run_unpack(char **argv, struct status *status, struct error *err)
+{
+    struct unpack u = {.name = argv[0]};
+    struct unpacked done = {0};
+    int r = unpack(&u, argv + 1, status, &done, err);
+
+    if (r == 0)
+        status_done(status, done.limits.entries, done.limits.bytes);
+    return r;
+}
+
+static const char *whiteouts_name(const struct unpacked *u)
+{
+    return !u->whiteouts ? "none" : u->form == WHITEOUTS_OVERLAY ? "overlay" : "files";
+}
+
+static int tell_tally(struct status *status, uint64_t *entries, struct error *err)
+{
+    char hex[17];
+    uint64_t tally;
+    int r = tree_tally(IMAGE_FD_DIR, &tally, entries, err);
+
+    if (r < 0)
+        return r;
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)tally);
+    status_info(status, "tally", hex);
+    return 0;
+}
+
+static int run_layer(char **argv, struct status *status, struct error *err)
+{
+    struct unpack u = {.name = argv[0],
+                       .digests = true,
+                       .layer = strcmp(argv[3], "layer") == 0,
+                       .blob = strcmp(argv[4], "-") == 0 ? NULL : argv[4],
+                       .content = strcmp(argv[5], "-") == 0 ? NULL : argv[5]};
+    struct unpacked done = {0};
+    uint64_t entries;
+    int r = unpack(&u, argv + 1, status, &done, err);
+
+    if (r == 0)
+        r = tell_tally(status, &entries, err);
+    if (r < 0)
+        return r;
+    status_info(status, "content", done.content);
+    status_info(status, "blob", done.blob);
+    status_info(status, "whiteouts", whiteouts_name(&done));
+    status_done(status, done.limits.entries, done.limits.bytes);
+    return 0;
+}
+
+static int run_copy(char **argv, struct status *status, struct error *err)
+{
+    struct confinement c = {
+        .keep = unpack_fds, .n_keep = ARRAY_SIZE(unpack_fds), .dir = IMAGE_FD_DIR, .from = IMAGE_FD_ARCHIVE};
+    enum whiteout_form form = strcmp(argv[1], "files") == 0 ? WHITEOUTS_FILES : WHITEOUTS_OVERLAY;
+    uint64_t entries, bytes;
+    int r = confine(&c, err);
+
+    if (r == 0)
+        r = tree_copy(IMAGE_FD_ARCHIVE, IMAGE_FD_DIR, form, status, &entries, &bytes, err);
+    if (r < 0) {
+        error_prefix(err, "%s", argv[0]);
+        return r;
+    }
+    status_done(status, entries, bytes);
+    return 0;
+}
+
+static int run_tally(char **argv, struct status *status, struct error *err)
+{
+    struct confinement c = {
+        .keep = remove_fds, .n_keep = ARRAY_SIZE(remove_fds), .dir = IMAGE_FD_DIR, .read = true};
+    uint64_t entries = 0;
+    int r = confine(&c, err);
+
+    if (r == 0)
+        r = tell_tally(status, &entries, err);
+    if (r < 0) {
+        error_prefix(err, "%s", argv[0]);
+        return r;
+    }
+    status_done(status, entries, 0);
+    return 0;
 }
 
 static int run_remove(char **argv, struct status *status, struct error *err)
@@ -74,8 +162,8 @@ static const struct {
     int args;
     int (*run)(char **argv, struct status *status, struct error *err);
 } commands[] = {
-    {"unpack", 3, run_unpack},
-    {"remove", 1, run_remove},
+    {"unpack", 3, run_unpack}, {"layer", 6, run_layer},   {"copy", 2, run_copy},
+    {"tally", 1, run_tally},   {"remove", 1, run_remove},
 };
 
 int main(int argc, char **argv)

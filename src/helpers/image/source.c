@@ -31,15 +31,17 @@ static ssize_t read_some(struct source *s, void *buf, size_t n)
         if (got < 0)
             return -errno;
         s->read += (uint64_t)got;
+        if (s->digest)
+            sha256_update(s->digest, (size_t)got, buf);
         return got;
     }
 }
 
-int source_open(struct source *s, int fd, struct error *err)
+int source_open(struct source *s, int fd, struct sha256_ctx *digest, struct error *err)
 {
     struct stat st;
 
-    *s = (struct source){.fd = fd};
+    *s = (struct source){.fd = fd, .digest = digest};
     if (fstat(fd, &st) < 0)
         return error_sys(err, errno, "read the archive");
     if (S_ISDIR(st.st_mode))

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "helpers/image/digest.h"
 
 /* Enough to know most files by: an ISO 9660 image says so at 32769. */
 #define SOURCE_HEAD (36 * 1024)
@@ -23,10 +24,12 @@ struct source {
     _Atomic bool stop;   /* set by another thread: source_read returns -ECANCELED soon */
     unsigned char *head; /* owned: the first bytes */
     size_t head_len, head_pos;
+    struct sha256_ctx *digest; /* borrowed; gets every byte that is read from the descriptor. NULL: none */
 };
 
-/* Reads the beginning of @fd from where it stands. Errors: those of read(2); -EISDIR for a directory. */
-int source_open(struct source *s, int fd, struct error *err);
+/* Reads the beginning of @fd from where it stands, into @digest (may be NULL) too. Errors: those of read(2);
+ * -EISDIR for a directory. */
+int source_open(struct source *s, int fd, struct sha256_ctx *digest, struct error *err);
 void source_free(struct source *s);
 
 /* Up to @n bytes, at least one before the end (0). Returns the count or a negative errno without text. */

@@ -82,6 +82,14 @@ void status_error(struct status *s, const struct error *err)
     send_line(s, &line);
 }
 
+void status_info(struct status *s, const char *key, const char *value)
+{
+    _cleanup_strbuf_ struct strbuf line = {0};
+
+    strbuf_addf(&line, "i %s %s\n", key, value);
+    send_line(s, &line);
+}
+
 void status_done(struct status *s, uint64_t entries, uint64_t bytes)
 {
     _cleanup_strbuf_ struct strbuf line = {0};

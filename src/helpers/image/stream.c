@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "helpers/image/decoder.h"
@@ -24,9 +25,12 @@ struct stream {
     struct source source;
     struct decoder *decoder;
     enum compression compression;
-    pthread_t thread;
-    bool running;
+    pthread_t thread, hash_thread;
+    bool running, hashing;
     sem_t free, filled;
+    sem_t hashed; /* counts instead of @filled for the consumer, if there are digests */
+    bool digests;
+    struct sha256_ctx blob, content; /* of the archive as it is, and decompressed */
     struct block block[BLOCK_COUNT];
     char *memory;
     /* the producer's, handed over with the last block */
@@ -44,6 +48,17 @@ static void wait_over_signals(sem_t *sem)
         ;
 }
 
+/* Behind the end of what is compressed there may be more: it is a part of the blob. */
+static ssize_t drain(struct stream *s, char *buf)
+{
+    ssize_t n;
+
+    do
+        n = source_read(&s->source, buf, BLOCK_SIZE);
+    while (n > 0);
+    return n < 0 ? error_sys(&s->failure, (int)-n, "read the archive") : 0;
+}
+
 static void *produce(void *data)
 {
     struct stream *s = data;
@@ -52,6 +67,8 @@ static void *produce(void *data)
         wait_over_signals(&s->free);
         struct block *b = &s->block[i];
         b->len = s->source.stop ? -ECANCELED : s->decoder->read(s->decoder, b->data, BLOCK_SIZE, &s->failure);
+        if (b->len == 0 && s->source.digest)
+            b->len = drain(s, b->data);
         ssize_t len = b->len;
         sem_post(&s->filled);
         if (len <= 0)
@@ -59,7 +76,24 @@ static void *produce(void *data)
     }
 }
 
-/* The producer takes no signals, so that they interrupt the consumer. */
+/* Between the producer and the consumer. */
+static void *hash(void *data)
+{
+    struct stream *s = data;
+
+    for (size_t i = 0;; i = (i + 1) % BLOCK_COUNT) {
+        wait_over_signals(&s->filled);
+        struct block *b = &s->block[i];
+        ssize_t len = b->len;
+        if (len > 0)
+            sha256_update(&s->content, (size_t)len, (const uint8_t *)b->data);
+        sem_post(&s->hashed);
+        if (len <= 0)
+            return NULL;
+    }
+}
+
+/* The threads take no signals, so that they interrupt the consumer. */
 static int start(struct stream *s, struct error *err)
 {
     sigset_t all, before;
@@ -68,14 +102,16 @@ static int start(struct stream *s, struct error *err)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     r = pthread_create(&s->thread, NULL, produce, s);
+    s->running = r == 0;
+    if (r == 0 && s->digests) {
+        r = pthread_create(&s->hash_thread, NULL, hash, s);
+        s->hashing = r == 0;
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return error_sys(err, r, "start a thread");
-    s->running = true;
-    return 0;
+    return r != 0 ? error_sys(err, r, "start a thread") : 0;
 }
 
-int stream_open(int fd, struct stream **out, struct error *err)
+int stream_open(int fd, bool digests, struct stream **out, struct error *err)
 {
     _cleanup_stream_ struct stream *s = calloc(1, sizeof *s);
     int r;
@@ -84,15 +120,21 @@ int stream_open(int fd, struct stream **out, struct error *err)
         return error_oom(err);
     sem_init(&s->free, 0, BLOCK_COUNT);
     sem_init(&s->filled, 0, 0);
+    sem_init(&s->hashed, 0, 0);
+    s->digests = digests;
+    sha256_init(&s->blob);
+    sha256_init(&s->content);
     s->memory = malloc((size_t)BLOCK_SIZE * BLOCK_COUNT);
     if (!s->memory)
         return error_oom(err);
     for (size_t i = 0; i < BLOCK_COUNT; i++)
         s->block[i].data = s->memory + i * BLOCK_SIZE;
-    r = source_open(&s->source, fd, err);
+    r = source_open(&s->source, fd, digests ? &s->blob : NULL, err);
     if (r < 0)
         return r;
     s->compression = sniff_compression(s->source.head, s->source.head_len);
+    if (s->compression == COMPRESSION_NONE)
+        s->source.digest = NULL; /* the content's is the same */
     r = decoder_open(s->compression, &s->source, &s->decoder, err);
     if (r == 0)
         r = start(s, err);
@@ -111,10 +153,13 @@ void stream_free(struct stream *s)
         sem_post(&s->free);
         pthread_join(s->thread, NULL);
     }
+    if (s->hashing)
+        pthread_join(s->hash_thread, NULL);
     decoder_freep(&s->decoder);
     source_free(&s->source);
     sem_destroy(&s->free);
     sem_destroy(&s->filled);
+    sem_destroy(&s->hashed);
     error_clear(&s->failure);
     free(s->memory);
     free(s);
@@ -126,7 +171,7 @@ ssize_t stream_next(struct stream *s, const void **block, struct error *err)
         if (s->holding)
             sem_post(&s->free);
         s->holding = false;
-        while (sem_wait(&s->filled) < 0)
+        while (sem_wait(s->digests ? &s->hashed : &s->filled) < 0)
             if (interrupted())
                 return error_set(err, EINTR, "interrupted");
         struct block *b = &s->block[s->next];
@@ -143,6 +188,15 @@ ssize_t stream_next(struct stream *s, const void **block, struct error *err)
     if (s->end < 0)
         error_set(err, (int)-s->end, "%s", error_text(&s->failure));
     return s->end;
+}
+
+void stream_digests(struct stream *s, char blob[DIGEST_HEX + 1], char content[DIGEST_HEX + 1])
+{
+    digest_hex(&s->content, content);
+    if (s->source.digest)
+        digest_hex(&s->blob, blob);
+    else
+        memcpy(blob, content, DIGEST_HEX + 1);
 }
 
 uint64_t stream_read_bytes(const struct stream *s)

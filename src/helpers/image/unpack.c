@@ -55,11 +55,11 @@ static int prepare_root(int dir, const struct ids *ids, struct error *err)
 
 static int no_root_filesystem(struct error *err)
 {
-    error_set(err, EINVAL, "an image archive (docker save or an OCI layout), not a root file system");
+    error_set(err, EMEDIUMTYPE, "an image archive (docker save or an OCI layout), not a root file system");
     error_hint(
         err, "make one of it: `podman load -i FILE`, `podman create --name tmp IMAGE`, `podman export tmp -o "
              "rootfs.tar` (docker has the same commands)");
-    return -EINVAL;
+    return -EMEDIUMTYPE;
 }
 
 /* Puts the entry's name before the error. */
@@ -85,7 +85,7 @@ static int extract_all(struct extract *x, struct stream *stream, struct status *
             return r;
         }
         contents_note(&contents, x->name.data);
-        if (contents_are_image(&contents))
+        if (!x->layer && contents_are_image(&contents))
             return no_root_filesystem(err);
         if (interrupted())
             return error_set(err, EINTR, "interrupted");
@@ -95,7 +95,7 @@ static int extract_all(struct extract *x, struct stream *stream, struct status *
     }
     if (r == 0)
         r = reader_finish(x->reader, err);
-    if (r == 0 && x->limits.entries == 0)
+    if (r == 0 && x->limits.entries == 0 && !x->layer)
         return error_set(err, EINVAL, "the archive is empty: it holds no files");
     if (r < 0 && x->name.data && r != -EINTR) {
         _cleanup_free_ char *quoted = str_quote(x->name.data, 200);
@@ -111,7 +111,28 @@ static void extract_free(struct extract *x)
     strbuf_free(&x->name);
 }
 
-static int unpack_into(const struct unpack *u, struct status *status, struct limits *done, struct error *err)
+/* Is the archive the one that was meant? */
+static int check_digest(const char *what, const char *expected, const char *found, struct error *err)
+{
+    if (!expected || strcmp(expected, found) == 0)
+        return 0;
+    error_set(err, EKEYREJECTED, "the SHA-256 %s is %s, expected %s", what, found, expected);
+    error_hint(err, "the file is damaged, or it is another one than was meant");
+    return -EKEYREJECTED;
+}
+
+static int finish_digests(const struct unpack *u, struct stream *stream, struct unpacked *done,
+                          struct error *err)
+{
+    if (!u->digests)
+        return 0;
+    stream_digests(stream, done->blob, done->content);
+    int r = check_digest("of the archive", u->blob, done->blob, err);
+    return r < 0 ? r : check_digest("of the decompressed archive", u->content, done->content, err);
+}
+
+static int unpack_into(const struct unpack *u, struct status *status, struct unpacked *done,
+                       struct error *err)
 {
     _cleanup_warnings_ struct warnings warnings = {0};
     _cleanup_stream_ struct stream *stream = NULL;
@@ -121,16 +142,20 @@ static int unpack_into(const struct unpack *u, struct status *status, struct lim
         .ids = u->ids,
         .limits = {.max_bytes = u->max_bytes, .max_entries = u->max_entries},
         .warnings = &warnings,
+        .layer = u->layer,
     };
-    int r;
+    int r = u->layer ? whiteouts_probe(u->dir, &x.form, err) : 0;
 
     dirs_init(&x.dirs, u->dir, &x.limits);
-    r = stream_open(u->archive, &stream, err);
+    if (r == 0)
+        r = stream_open(u->archive, u->digests, &stream, err);
     if (r == 0)
         r = reader_open(stream, &x.limits, &warnings, &reader, err);
     x.reader = reader;
     if (r == 0)
         r = extract_all(&x, stream, status, err);
+    if (r == 0)
+        r = finish_digests(u, stream, done, err);
     if (r == 0 && fchmod(u->dir, ROOT_MODE) < 0)
         r = error_sys(err, errno, "set the mode of the root");
     if (r == 0)
@@ -138,7 +163,9 @@ static int unpack_into(const struct unpack *u, struct status *status, struct lim
     if (r < 0)
         return r;
     warnings_send(&warnings, status);
-    *done = x.limits;
+    done->limits = x.limits;
+    done->whiteouts = x.whiteouts > 0;
+    done->form = x.form;
     return 0;
 }
 
@@ -152,7 +179,7 @@ static void clean_up(const struct unpack *u, struct error *err)
         error_hint(err, "not everything that was unpacked could be removed: %s", error_text(&left));
 }
 
-int unpack_archive(const struct unpack *u, struct status *status, struct limits *done, struct error *err)
+int unpack_archive(const struct unpack *u, struct status *status, struct unpacked *done, struct error *err)
 {
     int r = check_empty(u->dir, err);
 

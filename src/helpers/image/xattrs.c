@@ -15,6 +15,9 @@
 
 #define XATTR_CAPABILITY "security.capability"
 
+/* What overlayfs keeps in a tree. From an archive it would be an order to the kernel. */
+#define XATTR_OVERLAY "user.overlay."
+
 /* linux/posix_acl_xattr.h, which not every header package has: a version, then entries, all little-endian. */
 #define ACL_VERSION      2
 #define ACL_UNDEFINED_ID 0xffffffffu
@@ -91,7 +94,7 @@ static int gather_xattrs(struct xattrs *x, struct archive_entry *entry, const ch
     while (r == 0 && archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK) {
         if (!key)
             continue;
-        if (str_starts(key, "user."))
+        if (str_starts(key, "user.") && !str_starts(key, XATTR_OVERLAY))
             r = add(x, key, value, size, err);
         else if (strcmp(key, XATTR_CAPABILITY) == 0 && !strip_caps)
             r = add_capability(x, value, size, err);

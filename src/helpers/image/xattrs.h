@@ -1,8 +1,9 @@
 /*
  * Extended attributes and access control lists of one entry, gathered from the archive and set on a file.
  *
- * What is kept: user.*, security.capability, POSIX ACLs. What is not: trusted.* (the initial namespace's own)
- * and other security.* and system.* ones (labels of the machine the archive was made on).
+ * What is kept: user.*, security.capability, POSIX ACLs. What is not: trusted.* (the initial namespace's
+ * own), user.overlay.* (what overlayfs obeys) and other security.* and system.* ones (labels of the machine
+ * the archive was made on).
  */
 #pragma once
 

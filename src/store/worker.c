@@ -1,16 +1,17 @@
 /*
- * Running the archive helper: an archive becomes a tree, with the owners that the container will see.
+ * Running the archive helper.
  *
  * The helper gets three descriptors (archive, directory, status pipe) and an empty environment. Signals that
  * would end bryo are blocked meanwhile: when one is pending the helper is told to stop, what it wrote is
  * removed, and only then the signal is let through.
  */
-#include "sandbox/unpack.h"
+#include "store/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -33,19 +34,19 @@ static void ending_signals(sigset_t *set)
     }
 }
 
-void sandbox_block_signals(sigset_t *old)
+void worker_block_signals(sigset_t *old)
 {
     sigset_t set;
     ending_signals(&set);
     sigprocmask(SIG_BLOCK, &set, old);
 }
 
-void sandbox_unblock_signals(const sigset_t *old)
+void worker_unblock_signals(const sigset_t *old)
 {
     sigprocmask(SIG_SETMASK, old, NULL);
 }
 
-bool sandbox_signal_pending(void)
+bool worker_signal_pending(void)
 {
     sigset_t pending;
     if (sigpending(&pending) < 0)
@@ -59,6 +60,7 @@ bool sandbox_signal_pending(void)
 /* The caller's events with our own wait between. */
 struct watch {
     const struct image_events *user;
+    struct worker_facts *facts;
     int signal_fd; /* readable while an ending signal is pending; never read, so that it stays pending */
     pid_t helper;
 };
@@ -75,6 +77,24 @@ static void on_warn(void *data, const char *text)
     const struct image_events *user = ((struct watch *)data)->user;
     if (user && user->warn)
         user->warn(user->data, text);
+}
+
+static const struct {
+    const char *key;
+    size_t offset;
+} facts[] = {
+    {"content", offsetof(struct worker_facts, content)},
+    {"blob", offsetof(struct worker_facts, blob)},
+    {"whiteouts", offsetof(struct worker_facts, whiteouts)},
+    {"tally", offsetof(struct worker_facts, tally)},
+};
+
+static void on_info(void *data, const char *key, const char *value)
+{
+    struct watch *w = data;
+    for (size_t i = 0; w->facts && i < ARRAY_SIZE(facts); i++)
+        if (!strcmp(facts[i].key, key))
+            snprintf((char *)w->facts + facts[i].offset, IMAGE_INFO_MAX + 1, "%s", value);
 }
 
 static void on_end(void *data)
@@ -101,8 +121,8 @@ static void on_wait(void *data, int status_fd)
     }
 }
 
-static int run_helper(const struct idmap *map, char *const *argv, const int *fds, struct watch *watch,
-                      int status_fd, int *status_write, struct error *err)
+static int supervise(const struct idmap *map, char *const *argv, const int *fds, struct watch *watch,
+                     int status_fd, int *status_write, struct error *err)
 {
     _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (null < 0)
@@ -114,9 +134,15 @@ static int run_helper(const struct idmap *map, char *const *argv, const int *fds
     fd_close(status_write);
     watch->helper = pid;
 
-    const struct image_events events = {
-        .progress = on_progress, .warn = on_warn, .wait = on_wait, .end = on_end, .data = watch};
-    r = image_read_status(status_fd, &events, NULL, NULL, err);
+    const struct image_events events = {.progress = on_progress,
+                                        .warn = on_warn,
+                                        .info = on_info,
+                                        .wait = on_wait,
+                                        .end = on_end,
+                                        .data = watch};
+    struct worker_facts unused;
+    struct worker_facts *told = watch->facts ? watch->facts : &unused;
+    r = image_read_status(status_fd, &events, &told->entries, &told->bytes, err);
     if (r == -EPROTO) /* killed by the cleanup: it cannot be trusted to end */
         return r;
     int wait_status = 0, w = process_wait(pid, &wait_status);
@@ -126,30 +152,36 @@ static int run_helper(const struct idmap *map, char *const *argv, const int *fds
     return r == -EPIPE ? image_helper_died(wait_status, err) : r;
 }
 
-int sandbox_unpack(const struct image *image, const struct idmap *map, int dirfd, uint64_t max_bytes,
-                   const struct image_events *events, struct error *err)
+int worker_run(const struct idmap *map, char *const *argv, int from, int dir, const struct image_events *user,
+               struct worker_facts *told, struct error *err)
 {
-    _cleanup_free_ char *helper = NULL;
-    _cleanup_strv_ char **argv = NULL;
-    int r = image_helper_path(&helper, err);
-    if (r == 0)
-        r = image_unpack_argv(helper, image->name, max_bytes ? max_bytes : IMAGE_MAX_BYTES_DEFAULT,
-                              IMAGE_MAX_ENTRIES_DEFAULT, &argv, err);
-    if (r < 0)
-        return r;
-
-    int status[2];
+    _cleanup_close_ int null = from < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY) : -EBADF;
+    int status[2], r;
+    if (from < 0 && null < 0)
+        return error_sys(err, errno, "open \"/dev/null\"");
     if (pipe2(status, O_CLOEXEC) < 0)
         return error_sys(err, errno, "make a pipe");
     _cleanup_close_ int status_read = status[0], status_write = status[1];
     sigset_t ending;
     ending_signals(&ending);
-    struct watch watch = {.user = events, .signal_fd = signalfd(-1, &ending, SFD_CLOEXEC)};
+    struct watch watch = {.user = user, .facts = told, .signal_fd = signalfd(-1, &ending, SFD_CLOEXEC)};
     if (watch.signal_fd < 0)
         r = error_sys(err, errno, "make a signalfd");
     else
-        r = run_helper(map, argv, (int[]){image->fd, dirfd, status_write}, &watch, status_read, &status_write,
-                       err);
+        r = supervise(map, argv, (int[]){from < 0 ? null : from, dir, status_write}, &watch, status_read,
+                      &status_write, err);
     fd_close(&watch.signal_fd);
     return r;
+}
+
+int worker_unpack(const struct idmap *map, const char *name, int archive, int dir, uint64_t max_bytes,
+                  const struct image_events *events, struct error *err)
+{
+    _cleanup_free_ char *helper = NULL;
+    _cleanup_strv_ char **argv = NULL;
+    int r = image_helper_path(&helper, err);
+    if (r == 0)
+        r = image_unpack_argv(helper, name, max_bytes ? max_bytes : IMAGE_MAX_BYTES_DEFAULT,
+                              IMAGE_MAX_ENTRIES_DEFAULT, &argv, err);
+    return r < 0 ? r : worker_run(map, argv, archive, dir, events, NULL, err);
 }
