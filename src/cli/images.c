@@ -96,7 +96,8 @@ static void add_size(struct strbuf *out, uint64_t bytes, int width)
 
     for (; value >= 1000 && unit + 1 < ARRAY_SIZE(units); unit++)
         value /= 1024;
-    strbuf_addf(out, width ? "%*.*f %-3s" : "%*.*f %s", width ? width - 4 : 0, unit && value < 10 ? 1 : 0, value, units[unit]);
+    strbuf_addf(out, width ? "%*.*f %-3s" : "%*.*f %s", width ? width - 4 : 0, unit && value < 10 ? 1 : 0,
+                value, units[unit]);
 }
 
 static void add_row(struct strbuf *out, const char *name, const cJSON *image)

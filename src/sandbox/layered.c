@@ -28,9 +28,11 @@ static bool hides(int fd, const char *path)
         if (!parent)
             return true;
         _cleanup_close_ int dir = path_open_in_root(fd, parent, O_RDONLY | O_DIRECTORY, 0);
+        _cleanup_close_ int entry =
+            dir == -ENOENT ? path_open_in_root(fd, parent, O_PATH | O_NOFOLLOW, 0) : -EBADF;
         free(parent);
-        if (dir < 0)
-            return dir != -ENOENT; /* not a directory here: a whiteout, a link that leads nowhere */
+        if (dir < 0) /* something that is no directory: a whiteout, a link that leads nowhere */
+            return dir != -ENOENT || entry >= 0;
         if (fgetxattr(dir, "user.overlay.opaque", &value, 1) == 1 && value == 'y')
             return true;
     }
