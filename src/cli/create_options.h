@@ -23,7 +23,7 @@
     {"preserve-fds", 0, OPT_U32, CREATE_AT(preserve_fds), "N", \
      "hand N descriptors from 3 on to the container's process, besides those of LISTEN_FDS"}, \
     {"net", 0, OPT_STRING, CREATE_AT(net), "NET", \
-     "none, host or slirp, with options (see bryo-network(7)); default: what config.json says"}, \
+     "none, host, container:ID, ns:PATH or slirp, with options (see bryo-network(7)); default: what config.json says"}, \
     {"no-pivot", 0, OPT_FLAG, CREATE_AT(no_pivot), NULL, \
      "enter the root by chroot, not pivot_root (for a host that runs from an initramfs)"}, \
     {"no-new-keyring", 0, OPT_FLAG, CREATE_AT(no_new_keyring), NULL, \

@@ -40,7 +40,8 @@ static const struct option_def options[] = {
      "share of disk accesses beside others, 10 to 1000", .check = sandbox_check_io_weight},
     {"no-new-privs", 0, OPT_FLAG, AT(no_new_privs), NULL, "setuid programs inside gain nothing"},
     {"net", 0, OPT_STRING, AT(net), "NET",
-     "none (only loopback; the default), slirp (a network of its own), or host (share the host's)"},
+     "none (only loopback; the default), slirp (a network of its own), host, container:ID or ns:PATH (share "
+     "one)"},
     {"host-loopback", 0, OPT_FLAG, AT(host_loopback), NULL,
      "the gateway's address leads to the loopback of the host"},
     {"publish", 'p', OPT_STRV, AT(publish), "[ADDR:]HOST:CONTAINER[/udp]",

@@ -52,6 +52,7 @@ struct container {
     bool cgroup_unified;       /* the host's /sys/fs/cgroup is cgroup2 alone */
     struct cgroup cgroup;      /* where it will be; its manager is "disabled" for none */
     struct net_spec net;       /* network.c: besides what the namespaces give */
+    int net_peer;              /* pidfd of the container whose network is shared, -EBADF: none */
     struct idmap map;          /* of a new user namespace */
     struct shared_filter *filter; /* filter.c; NULL: none */
     int *source_fds;              /* rootfs_open_sources, one for each mount */

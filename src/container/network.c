@@ -13,6 +13,8 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "container/network_join.h"
+#include "container/ports.h"
 #include "container/state_mount.h"
 #include "net/resolv.h"
 
@@ -43,6 +45,25 @@ static int add_namespace(struct oci_namespace_list *list)
     grown[list->count++] = (struct oci_namespace){.type = OCI_NS_NETWORK};
     list->items = grown;
     return 0;
+}
+
+/* The network namespace is the one at @path. */
+static int join_namespace(struct oci_config *config, const char *path, const char *from, struct error *err)
+{
+    struct oci_namespace_list *list = &config->linux_.namespaces;
+    struct oci_namespace *ns = NULL;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].type == OCI_NS_NETWORK)
+            ns = &list->items[i];
+    if (ns && ns->path)
+        return error_set(err, EINVAL, "%s: linux.namespaces joins another network, \"%s\"", from, ns->path);
+    if (!ns && add_namespace(list) < 0)
+        return error_oom(err);
+    if (!ns)
+        ns = &list->items[list->count - 1];
+    ns->path = strdup(path);
+    return ns->path ? 0 : error_oom(err);
 }
 
 /* Makes config.json's network namespace what @kind needs: none, or a new one. */
@@ -83,7 +104,15 @@ int network_plan(struct container *c, struct error *err)
         error_prefix(err, "%s", from);
         return r;
     }
-    return set_namespace(c->config, c->net.kind, from, err);
+    _cleanup_free_ char *path = NULL;
+    if (c->net.kind == NET_CONTAINER) {
+        r = network_find_peer(c, &path, err);
+        if (r < 0)
+            error_prefix(err, "%s", from);
+    }
+    if (c->net.kind != NET_CONTAINER && c->net.kind != NET_NS)
+        return set_namespace(c->config, c->net.kind, from, err);
+    return r < 0 ? r : join_namespace(c->config, path ? path : c->net.target, from, err);
 }
 
 static bool needs_helper(const struct container *c)
@@ -91,8 +120,10 @@ static bool needs_helper(const struct container *c)
     return c->net.kind == NET_SLIRP;
 }
 
-int network_check(const struct container *c, struct error *err)
+int network_check(struct container *c, struct error *err)
 {
+    if (c->net.kind == NET_CONTAINER || c->net.kind == NET_NS)
+        return network_join_owner(c, err);
     if (!needs_helper(c))
         return 0;
     if (c->foreign) {
@@ -121,15 +152,24 @@ static bool image_has_file(const struct container *c, const char *path)
     return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* Of the container whose network it is, where bryo-net is behind that; else *out stays NULL. */
+static int peer_resolv_conf(const struct container *c, char **out, struct error *err)
+{
+    _cleanup_free_ char *nameserver = NULL;
+    int r = network_nameserver(c->rt, c->net.target, &nameserver, err);
+
+    return r < 0 || !nameserver ? r : net_resolv_conf_of((char *const[]){nameserver, NULL}, out, err);
+}
+
 int network_add_files(struct container *c, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
     int r;
 
-    if (c->net.kind != NET_SLIRP || c->opts->has_resolv_conf || !c->new_ns[OCI_NS_MOUNT] ||
-        has_mount_at(c->config, RESOLV_CONF) || !image_has_file(c, RESOLV_CONF))
+    if ((c->net.kind != NET_SLIRP && c->net.kind != NET_CONTAINER) || c->opts->has_resolv_conf ||
+        !c->new_ns[OCI_NS_MOUNT] || has_mount_at(c->config, RESOLV_CONF) || !image_has_file(c, RESOLV_CONF))
         return 0;
-    r = net_resolv_conf(&c->net, &text, err);
+    r = c->net.kind == NET_SLIRP ? net_resolv_conf(&c->net, &text, err) : peer_resolv_conf(c, &text, err);
     if (r < 0 || !text)
         return r;
     r = file_replace_at(c->dir.fd, STATEDIR_RESOLV_CONF, text, strlen(text), 0644, err);

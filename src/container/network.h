@@ -11,8 +11,9 @@
  * needs. Before the namespaces are planned. */
 int network_plan(struct container *c, struct error *err);
 
-/* The namespaces are planned: is what was asked for possible with them? */
-int network_check(const struct container *c, struct error *err);
+/* The namespaces are planned: is what was asked for possible with them? A
+ * network of somebody else's may bring its user namespace along. */
+int network_check(struct container *c, struct error *err);
 
 /* Once the state directory is there: adds the mount of the container's resolv.conf to c->config. */
 int network_add_files(struct container *c, struct error *err);

@@ -306,6 +306,7 @@ int container_plan(struct container *c, const struct runtime *rt, const struct c
                             .init_pidfd = -EBADF,
                             .channel = {.fd = -EBADF},
                             .init_end = -EBADF,
+                            .net_peer = -EBADF,
                             .net_helper = NET_HELPER_INIT};
     for (int i = 0; i < OCI_NS_COUNT; i++)
         c->join_ns[i] = -EBADF;
@@ -374,6 +375,7 @@ void container_plan_free(struct container *c)
     fd_close(&c->init_pidfd);
     fd_close(&c->channel.fd);
     fd_close(&c->init_end);
+    fd_close(&c->net_peer);
     statedir_close(&c->dir);
     oci_config_freep(&c->config);
     oci_state_freep(&c->state);

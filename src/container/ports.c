@@ -190,3 +190,22 @@ int network_interface_stats(const struct statedir *dir, cJSON **out, struct erro
     *out = TAKE_PTR(one);
     return 0;
 }
+
+int network_nameserver(const struct runtime *rt, const char *id, char **out, struct error *err)
+{
+    __attribute__((cleanup(statedir_close))) struct statedir dir = STATEDIR_INIT;
+    _cleanup_cjson_ cJSON *numbers = NULL;
+    int r = open_container(&dir, rt, id, err);
+
+    *out = NULL;
+    if (r < 0)
+        return r;
+    r = ask(&dir, "stats", NULL, &numbers, err);
+    if (r == -ENOENT || r == -ECONNREFUSED)
+        return 0;
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(numbers, "nameserver"));
+    if (r < 0 || !text)
+        return r < 0 ? explain(r, id, err) : 0;
+    *out = strdup(text);
+    return *out ? 0 : error_oom(err);
+}

@@ -23,3 +23,7 @@ int container_port_list(const struct runtime *rt, const char *id, cJSON **ports,
  * NULL for a container whose network is not bryo's. */
 struct statedir;
 int network_interface_stats(const struct statedir *dir, cJSON **out, struct error *err);
+
+/* The address of the resolver in the network of container @id. *out is NULL where there is none, or the
+ * network is not bryo-net's; the caller frees. */
+int network_nameserver(const struct runtime *rt, const char *id, char **out, struct error *err);

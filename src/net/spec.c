@@ -22,6 +22,15 @@ static const struct {
     enum net_kind kind;
 } kinds[] = {{"none", NET_NONE}, {"host", NET_HOST}, {"slirp", NET_SLIRP}};
 
+/* What a network of somebody else's begins with; the rest is whose. */
+static const struct {
+    const char *prefix, *missing;
+    enum net_kind kind;
+} shared[] = {
+    {"container:", "container: the id of a container is missing", NET_CONTAINER},
+    {"ns:", "ns: the path of a network namespace is missing", NET_NS},
+};
+
 static int expected(const char *what, const char *value, struct error *err)
 {
     _cleanup_free_ char *shown = str_quote(value ? value : "", 80);
@@ -149,6 +158,21 @@ static int take_option(struct net_spec *s, char *word, struct error *err)
     return -EINVAL;
 }
 
+/* Returns 1 if @text speaks of a network of somebody else's, 0 if it does not. A path may have commas. */
+static int take_shared(const char *text, struct net_spec *spec, struct error *err)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+        if (!str_starts(text, shared[i].prefix))
+            continue;
+        const char *target = text + strlen(shared[i].prefix);
+        if (!*target)
+            return error_set(err, EINVAL, "%s", shared[i].missing);
+        *spec = (struct net_spec){.kind = shared[i].kind, .target = strdup(target)};
+        return spec->target ? 1 : error_oom(err);
+    }
+    return 0;
+}
+
 int net_spec_parse(const char *text, struct net_spec *spec, struct error *err)
 {
     _cleanup_free_ char *copy = text ? strdup(text) : NULL;
@@ -157,13 +181,16 @@ int net_spec_parse(const char *text, struct net_spec *spec, struct error *err)
 
     if (text && !copy)
         return error_oom(err);
+    int taken = text ? take_shared(text, spec, err) : 0;
+    if (taken != 0)
+        return taken < 0 ? taken : 0;
     (void)netblock_parse("10.0.2.0/24", &s.net4);
     (void)netblock_parse("fd62:7279:6f00::/64", &s.net6);
     for (size_t i = 0; word && i < ARRAY_SIZE(kinds); i++)
         if (strcmp(kinds[i].name, word) == 0)
             s.kind = kinds[i].kind;
     if (word && s.kind == NET_UNSET)
-        return expected("none, host or slirp", word, err);
+        return expected("none, host, slirp, container:ID or ns:PATH", word, err);
     if (rest && s.kind != NET_SLIRP)
         return error_set(err, EINVAL, "%s takes no options", word);
     while ((word = strsep(&rest, ","))) {
@@ -181,6 +208,7 @@ int net_spec_parse(const char *text, struct net_spec *spec, struct error *err)
 
 void net_spec_free(struct net_spec *spec)
 {
+    free(spec->target);
     strv_free(spec->resolvers);
     strv_free(spec->allow);
     strv_free(spec->publish);

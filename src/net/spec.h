@@ -3,6 +3,8 @@
  *
  *     none
  *     host
+ *     container:ID
+ *     ns:PATH
  *     slirp
  *     slirp,mtu=9000,cidr=10.7.0.0/24,host-loopback
  */
@@ -18,11 +20,14 @@ enum net_kind {
     NET_UNSET, /* nothing was said: what config.json asks for */
     NET_NONE,
     NET_HOST,
+    NET_CONTAINER, /* that of the container @target */
+    NET_NS,        /* the namespace at the path @target */
     NET_SLIRP,
 };
 
 struct net_spec {
     enum net_kind kind;
+    char *target; /* owned */
     /* slirp */
     unsigned mtu;
     struct netblock net4, net6;

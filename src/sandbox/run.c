@@ -161,8 +161,8 @@ static int check_network(struct sandbox *s, struct error *err)
     }
     if (needs_slirp && s->net.kind != NET_SLIRP)
         return error_set(err, EINVAL, "--%s: it needs --net slirp", needs_slirp);
-    if (o->dns && s->net.kind == NET_NONE)
-        return error_set(err, EINVAL, "--dns: it needs a network (--net slirp or host)");
+    if (o->dns && s->net.kind != NET_SLIRP && s->net.kind != NET_HOST)
+        return error_set(err, EINVAL, "--dns: it needs --net slirp or --net host");
     STRV_FOREACH (address, o->dns) {
         struct netaddr parsed;
         if (netaddr_parse(*address, &parsed) < 0)
@@ -190,6 +190,10 @@ static int check_network(struct sandbox *s, struct error *err)
             error_prefix(err, "--add-host");
             return r;
         }
+    }
+    if (s->net.kind == NET_CONTAINER || s->net.kind == NET_NS) {
+        s->net_text = strdup(o->net);
+        return s->net_text ? 0 : error_oom(err);
     }
     if (s->net.kind != NET_SLIRP)
         return 0;
@@ -436,7 +440,7 @@ static int run_bundle(struct sandbox *s, int *exit_code, struct error *err)
     const struct create_options create = {.id = s->name,
                                           .bundle = s->dir.path,
                                           .net = s->net_text,
-                                          .has_resolv_conf = true,
+                                          .has_resolv_conf = s->net.kind != NET_CONTAINER,
                                           .keep = s->opt->keep,
                                           .die_with_runtime = true,
                                           .default_signals = true,

@@ -315,10 +315,10 @@ END
     skip_without_slirp
     network_tree
     local row
-    for row in "--net bridge|--net: expected none, host or slirp, found \"bridge\"" \
+    for row in "--net bridge|--net: expected none, host, slirp, container:ID or ns:PATH, found \"bridge\"" \
         "--net slirp,mtu=9|--net: option mtu: expected a number from 576 to 65520" \
         "--net none --host-loopback|--host-loopback: it needs --net slirp" \
-        "--dns 1.1.1.1|--dns: it needs a network" \
+        "--dns 1.1.1.1|--dns: it needs --net slirp or --net host" \
         "--net slirp --dns example.com|--dns \"example.com\": expected the address of a resolver" \
         "--net none --allow 192.0.2.1|--allow: it needs --net slirp" \
         "--net slirp --allow a..b|--allow: expected HOST[:PORT], ADDRESS[:PORT] or NETWORK[:PORT], found \"a..b\"" \
@@ -341,7 +341,7 @@ END
     make_bundle "$TMP/other" '.annotations = {"run.bryo.net": "lots"}'
     run bryo run -b "$TMP/other" "$(new_id)"
     assert_status 1
-    assert_output 'annotations["run.bryo.net"]: expected none, host or slirp, found "lots"'
+    assert_output 'annotations["run.bryo.net"]: expected none, host, slirp, container:ID or ns:PATH, found "lots"'
 }
 
 @test "without /dev/net/tun the error says what opens it" {

@@ -256,7 +256,7 @@ END
     refute_output "$(readlink /proc/self/ns/net)"
     sandbox --net bridge "$image" -- true
     assert_status 125
-    assert_output '--net: expected none, host or slirp, found "bridge"'
+    assert_output '--net: expected none, host, slirp, container:ID or ns:PATH, found "bridge"'
 }
 
 @test "names: hosts and hostname are written into an unpacked image, as files of its own" {

@@ -60,8 +60,8 @@ static void mistakes(void **state)
     static const struct {
         const char *text, *says;
     } rows[] = {
-        {"", "expected none, host or slirp, found \"\""},
-        {"bridge", "expected none, host or slirp, found \"bridge\""},
+        {"", "expected none, host, slirp, container:ID or ns:PATH, found \"\""},
+        {"bridge", "expected none, host, slirp, container:ID or ns:PATH, found \"bridge\""},
         {"none,mtu=1500", "none takes no options"},
         {"slirp,", "unknown option \"\""},
         {"slirp,speed=fast", "unknown option \"speed\""},

@@ -145,11 +145,15 @@ static int add_numbers(const struct stage *s, cJSON *answer)
 static int stats(struct api *a, const cJSON *request, cJSON *answer, struct error *err)
 {
     struct stage *s = a->stage;
+    char nameserver[NETADDR_TEXT_MAX];
     cJSON *refused;
 
     (void)request;
     flow_expire(&s->flows, s->now_ms);
     if (json_add_string(answer, "interface", s->settings->tap) < 0 || add_numbers(s, answer) < 0)
+        return error_oom(err);
+    netaddr_format(nameserver, &s->settings->nameserver4);
+    if (s->settings->dns && json_add_string(answer, "nameserver", nameserver) < 0)
         return error_oom(err);
     refused = cJSON_AddArrayToObject(answer, "refusals");
     for (unsigned i = 0; refused && i < s->refusals.n; i++) {
