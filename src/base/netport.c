@@ -30,15 +30,31 @@ static int take_range(char *text, uint16_t *first, uint16_t *count)
     return *count == 0 ? -EINVAL : 0;
 }
 
+/* The words behind slashes: a protocol, and how connections are led on, one of each. */
+static int take_words(char *words, struct netport *p)
+{
+    bool protocol = false, way = false;
+
+    for (char *word; (word = strsep(&words, "/"));) {
+        bool udp = strcmp(word, "udp") == 0, fast = strcmp(word, "fast") == 0;
+        bool is_protocol = udp || strcmp(word, "tcp") == 0;
+        if ((!is_protocol && !fast && strcmp(word, "source") != 0) || (is_protocol ? protocol : way))
+            return -EINVAL;
+        *(is_protocol ? &protocol : &way) = true;
+        p->udp |= udp;
+        p->fast |= fast;
+    }
+    return p->udp && p->fast ? -EINVAL : 0;
+}
+
 static int take(char *text, struct netport *p)
 {
-    char *slash = strrchr(text, '/'), *container, *host = text;
+    char *slash = strchr(text, '/'), *container, *host = text;
     uint16_t count;
 
     if (slash) {
         *slash++ = '\0';
-        p->udp = strcmp(slash, "udp") == 0;
-        if (!p->udp && strcmp(slash, "tcp") != 0)
+        if (take_words(slash, p) < 0)
             return -EINVAL;
     }
     container = strrchr(text, ':');
@@ -74,7 +90,7 @@ int netport_parse(const char *text, struct netport *port, struct error *err)
         return error_oom(err);
     if (take(copy, port) == 0)
         return 0;
-    error_set(err, EINVAL, "expected [ADDRESS:]HOST:CONTAINER[/udp], found \"%s\"", shown);
-    error_hint(err, "for example 8080:80, 127.0.0.1:5353:53/udp or 8000-8009:8000-8009");
+    error_set(err, EINVAL, "expected " NETPORT_SYNTAX ", found \"%s\"", shown);
+    error_hint(err, "for example 8080:80, 127.0.0.1:5353:53/udp, 8080:80/fast or 8000-8009:8000-8009");
     return -EINVAL;
 }

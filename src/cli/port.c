@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/netport.h"
 #include "base/str.h"
 #include "cli/verbs.h"
 #include "container/ports.h"
@@ -30,7 +31,7 @@ static int for_each(const struct invocation *inv, const char *what,
     int r = 0;
 
     if (inv->n_args < 3)
-        return error_set(err, EINVAL, "port %s: which port? expected [ADDRESS:]HOST:CONTAINER[/udp]", what);
+        return error_set(err, EINVAL, "port %s: which port? expected " NETPORT_SYNTAX, what);
     for (size_t i = 2; r == 0 && i < inv->n_args; i++)
         r = one(inv->rt, inv->args[1], inv->args[i], err);
     return r;
@@ -66,13 +67,13 @@ static int print_table(const cJSON *ports, const cJSON *stats, struct error *err
     _cleanup_strbuf_ struct strbuf out = {0};
     const cJSON *one;
 
-    strbuf_addf(&out, "%-6s %-32s %s\n", "PROTO", "HOST", "CONTAINER");
+    strbuf_addf(&out, "%-6s %-32s %-10s %s\n", "PROTO", "HOST", "CONTAINER", "MODE");
     cJSON_ArrayForEach (one, ports) {
         _cleanup_free_ char *host =
             str_printf(strchr(text_of(one, "host_addr"), ':') ? "[%s]:%llu" : "%s:%llu",
                        text_of(one, "host_addr"), number_of(one, "host_port"));
-        strbuf_addf(&out, "%-6s %-32s %llu\n", text_of(one, "proto"), host ? host : "?",
-                    number_of(one, "guest_port"));
+        strbuf_addf(&out, "%-6s %-32s %-10llu %s\n", text_of(one, "proto"), host ? host : "?",
+                    number_of(one, "guest_port"), text_of(one, "mode"));
     }
     cJSON_ArrayForEach (one, cJSON_GetObjectItemCaseSensitive(stats, "refusals"))
         strbuf_addf(&out, "refused %s, %llu times\n", text_of(one, "what"), number_of(one, "count"));
@@ -125,8 +126,10 @@ const struct verb cli_port = {
     .group = "OCI runtime",
     .summary = "Publish, take back or list ports of a running container",
     .usage = "add|remove|list [OPTIONS] ID [PORT…]",
-    .details = "PORT is [ADDRESS:]HOST:CONTAINER, with /udp behind it if it is one of UDP; ranges such as "
-               "8000-8009:8000-8009 are taken. The container must have the network slirp.",
+    .details =
+        "PORT is [ADDRESS:]HOST:CONTAINER, with /udp behind it if it is one of UDP, or /fast if speed counts "
+        "more than that the program sees the client's address; ranges such as 8000-8009:8000-8009 are "
+        "taken. The container must have the network slirp.",
     .options = options,
     .options_size = sizeof(struct port_options),
     .min_args = 2,

@@ -44,7 +44,7 @@ static const struct option_def options[] = {
      "one)"},
     {"host-loopback", 0, OPT_FLAG, AT(host_loopback), NULL,
      "the gateway's address leads to the loopback of the host"},
-    {"publish", 'p', OPT_STRV, AT(publish), "[ADDR:]HOST:CONTAINER[/udp]",
+    {"publish", 'p', OPT_STRV, AT(publish), "[ADDR:]HOST:CONTAINER[/udp|/fast]",
      "let a port of the host lead inside"},
     {"allow", 0, OPT_STRV, AT(allow), "HOST|NET[:PORT]", "reach this and nothing else; may be given again"},
     {"dns", 0, OPT_STRV, AT(dns), "ADDR", "ask this resolver, not those of the host"},

@@ -418,11 +418,86 @@ END
     assert_output "198.51.100.1 tcp8080" # else the client itself
     assert_output "198.51.100.1 tcp9000"
     assert_output "10.0.2.2 udp"
-    assert_output "tcp    0.0.0.0:8080                     80"
-    assert_output "udp    127.0.0.1:5353                   53"
-    assert_output "tcp    0.0.0.0:9002                     82"
+    assert_output "tcp    0.0.0.0:8080                     80         source"
+    assert_output "udp    127.0.0.1:5353                   53         source"
+    assert_output "tcp    0.0.0.0:9002                     82         source"
     assert_output '"open_tcp":0'
     assert_output '"network_interfaces":[{"Name":"tap0"'
+}
+
+@test "fast ports: both protocol versions, half-closed, added later; what the program sees" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+cat >"$tree/serve.py" <<'PY'
+import socket, threading
+def serve(family, port, host):
+    s = socket.socket(family); s.bind((host, port)); s.listen(100)
+    open("/ready%d" % port, "w").close()
+    while True:
+        c, who = s.accept()
+        n = 0
+        while True:
+            d = c.recv(1 << 16)
+            if not d: break
+            n += len(d)
+        c.sendall(b"%s %d " % (who[0].encode(), n) + b"z" * 5000000); c.close()
+threading.Thread(target=serve, args=(socket.AF_INET6, 81, "::")).start()
+threading.Thread(target=serve, args=(socket.AF_INET, 82, "127.0.0.1")).start()
+serve(socket.AF_INET, 80, "0.0.0.0")
+PY
+inside --name web -p 8080:80/fast -p '[::1]:8081:81/tcp/fast' -p 8082:82/fast -p 8083:83/fast -- python3 /serve.py &
+box=$!
+until [ -e "$tree/ready80" ] && [ -e "$tree/ready81" ] && [ -e "$tree/ready82" ]; do sleep 0.05; done
+cat >"$tree/client.py" <<'PY'
+import socket, sys
+try:
+    s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+    s.settimeout(10)
+    s.sendall(b"q" * 3000000); s.shutdown(socket.SHUT_WR)
+    d = b""
+    while True:
+        more = s.recv(1 << 20)
+        if not more: break
+        d += more
+    print(sys.argv[2], d[:40].split(b"z")[0].decode().strip(), d.count(b"z"))
+except OSError as e:
+    print(sys.argv[2], "refused" if isinstance(e, ConnectionRefusedError) else "reset")
+PY
+try() { python3 "$tree/client.py" "$@"; }
+try 127.0.0.1 8080
+try 198.51.100.1 8080
+try ::1 8081
+try 127.0.0.1 8082
+try 127.0.0.1 8083
+bryo port add web 9090:80/fast 9091:80/source
+try 127.0.0.1 9090
+bryo port list web
+bryo port list web --format json
+bryo port remove web 9090:80
+try 127.0.0.1 9090
+bryo port add web 9092:80/udp/fast || echo "status $?"
+bryo port add web 127.0.0.1:8080:80/fast || echo "status $?"
+net=$(pgrep -x bryo-net-socks)
+grep -E '^(Cap(Prm|Eff)|NoNewPrivs|Seccomp):' "/proc/$net/status"
+ls /proc/$net/fd | wc -l
+bryo kill web KILL
+wait $box
+until ! pgrep '^bryo-net'; do sleep 0.05; done
+END
+    local line
+    for line in "8080 10.0.2.100 3000000 5000000" "8081 fd62:7279:6f00::64 3000000 5000000" "8082 reset" \
+        "8083 reset" "9090 10.0.2.100 3000000 5000000" "9090 refused" \
+        "tcp    0.0.0.0:8080                     80         fast" "tcp    [::1]:8081                       81         fast" \
+        "tcp    0.0.0.0:9091                     80         source" '"mode":"fast"' \
+        "publish tcp 127.0.0.1:8080: the port is taken" \
+        'expected [ADDRESS:]HOST:CONTAINER[/udp|/fast], found "9092:80/udp/fast"'; do
+        assert_output "$line"
+    done
+    assert_equal "$(grep -c '^8080 10.0.2.100' <<<"$output")" 2
+    # The process that makes the sockets has nothing but the one it speaks on.
+    assert_output $'CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nNoNewPrivs:\t1'
+    grep -qa __asan_init "${BRYO%/*}/bryo-net" || assert_output $'Seccomp:\t2\n1'
 }
 
 @test "ports come and go while the container runs" {
@@ -473,7 +548,7 @@ END
     fi
     run bryo sandbox --net slirp -p 80 "$TMP/tree" -- true
     assert_status 125
-    assert_output '--publish: expected [ADDRESS:]HOST:CONTAINER[/udp], found "80"'
+    assert_output '--publish: expected [ADDRESS:]HOST:CONTAINER[/udp|/fast], found "80"'
     run bryo sandbox -p 80:80 "$TMP/tree" -- true
     assert_output "--publish: it needs --net slirp"
 }
@@ -490,7 +565,7 @@ END
     assert_output "container \"$id\" has no network of bryo's"
     assert_output "hint: it was not made with --net slirp"
     run bryo port add "$id" 80
-    assert_output 'expected [ADDRESS:]HOST:CONTAINER[/udp], found "80"'
+    assert_output 'expected [ADDRESS:]HOST:CONTAINER[/udp|/fast], found "80"'
     run bryo port add "$id"
     assert_output "port add: which port?"
     run bryo port move "$id" 1:1
@@ -551,7 +626,7 @@ END
     assert_output "ready 1"
     assert_output '{"return":{"id":1}}'
     assert_output '{"return":{"id":2}}'
-    assert_output '"entries":[{"id":1,"proto":"tcp","host_addr":"0.0.0.0","host_port":8080,"guest_addr":"10.0.2.100","guest_port":80},{"id":2,"proto":"udp"'
+    assert_output '"entries":[{"id":1,"proto":"tcp","host_addr":"0.0.0.0","host_port":8080,"guest_addr":"10.0.2.100","guest_port":80,"mode":"source"},{"id":2,"proto":"udp"'
     assert_output '{"return":{}}'
     assert_output '{"error":{"desc":"no port with the id 1 is published"}}'
     assert_output '"bad request: bad arguments.proto"'

@@ -104,7 +104,7 @@ static void mistakes(void **state)
         {"--macaddress 01:54:00:12:34:56 1", "--macaddress: expected the address of one interface"},
         {"--macaddress 52:54:00 1", "--macaddress: expected an address such as"},
         {"--dns example.com 1", "--dns: expected the address of a resolver"},
-        {"--publish 80 1", "--publish: expected [ADDRESS:]HOST:CONTAINER[/udp], found \"80\""},
+        {"--publish 80 1", "--publish: expected [ADDRESS:]HOST:CONTAINER[/udp|/fast], found \"80\""},
         {"--allow a..b 1", "--allow: expected HOST[:PORT]"},
         {"--log-format xml 1", "--log-format: expected text or json, found \"xml\""},
         {"--log-level loud 1", "--log-level: expected error, warning, info or debug"},

@@ -163,6 +163,11 @@ static void ports(void **state)
         {"127.0.0.1:53:5353/udp", "127.0.0.1", 53, 5353, 1, 1},
         {"[::1]:8080:80", "::1", 8080, 80, 1, 0},
         {"8000-8009:80-89", "0.0.0.0", 8000, 80, 10, 0},
+        {"8080:80/fast", "0.0.0.0", 8080, 80, 1, 0},
+        {"[::1]:8080-8081:80-81/tcp/fast", "::1", 8080, 80, 2, 0},
+        {"8080:80/fast/tcp", "0.0.0.0", 8080, 80, 1, 0},
+        {"8080:80/source", "0.0.0.0", 8080, 80, 1, 0},
+        {"8080:80/udp/source", "0.0.0.0", 8080, 80, 1, 1},
     };
     static const char *const bad[] = {"",
                                       "80",
@@ -172,6 +177,11 @@ static void ports(void **state)
                                       "80:0",
                                       "65536:80",
                                       "80:80/sctp",
+                                      "80:80/tcp/udp",
+                                      "80:80/fast/source",
+                                      "80:80/udp/fast",
+                                      "80:80/fast/",
+                                      "80/fast:80",
                                       "a:80:80",
                                       "::1:80:80",
                                       "[::1:80:80",
@@ -194,6 +204,7 @@ static void ports(void **state)
         assert_int_equal(p.container_port, good[i].container_port);
         assert_int_equal(p.count, good[i].count);
         assert_int_equal(p.udp, good[i].udp);
+        assert_int_equal(p.fast, strstr(good[i].text, "fast") != NULL);
     }
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         if (netport_parse(bad[i], &p, NULL) != -EINVAL)

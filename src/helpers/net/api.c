@@ -45,7 +45,7 @@ static int take_address(const cJSON *request, const char *name, const struct net
 static int add_hostfwd(struct api *a, const cJSON *request, cJSON *answer, struct error *err)
 {
     const struct settings *c = a->stage->settings;
-    const cJSON *proto = argument(request, "proto");
+    const cJSON *proto = argument(request, "proto"), *mode = argument(request, "mode");
     struct forward f = {0};
     struct netaddr any;
 
@@ -54,6 +54,10 @@ static int add_hostfwd(struct api *a, const cJSON *request, cJSON *answer, struc
         (strcmp(proto->valuestring, "tcp") != 0 && strcmp(proto->valuestring, "udp") != 0))
         return bad("proto", err);
     f.udp = strcmp(proto->valuestring, "udp") == 0;
+    if (mode && (!cJSON_IsString(mode) ||
+                 (strcmp(mode->valuestring, "fast") != 0 && strcmp(mode->valuestring, "source") != 0)))
+        return bad("mode", err);
+    f.fast = mode && strcmp(mode->valuestring, "fast") == 0;
     int r = take_address(request, "host_addr", &any, &f.host, err);
     if (r == 0)
         r = take_address(request, "guest_addr", netaddr_is_ipv4(&f.host) ? &c->guest4 : &c->guest6, &f.guest,
@@ -110,14 +114,16 @@ static int list_hostfwd(struct api *a, const cJSON *request, cJSON *answer, stru
             json_add_string(one, "host_addr", netaddr_format(host, &f->host)) < 0 ||
             json_add_u64(one, "host_port", f->host_port) < 0 ||
             json_add_string(one, "guest_addr", netaddr_format(guest, &f->guest)) < 0 ||
-            json_add_u64(one, "guest_port", f->guest_port) < 0)
+            json_add_u64(one, "guest_port", f->guest_port) < 0 ||
+            json_add_string(one, "mode", f->fast ? "fast" : "source") < 0)
             return error_oom(err);
     }
     return entries ? 0 : error_oom(err);
 }
 
-static int add_numbers(const struct stage *s, cJSON *answer)
+static int add_numbers(const struct api *a, cJSON *answer)
 {
+    const struct stage *s = a->stage;
     const struct stage_counts *n = &s->counts;
     const struct {
         const char *name;
@@ -131,7 +137,7 @@ static int add_numbers(const struct stage *s, cJSON *answer)
         {"refused", n->refused},
         {"limited", n->limited},
         {"lost", n->lost + s->dns.lost},
-        {"open_tcp", s->flows.open[FLOW_TCP]},
+        {"open_tcp", s->flows.open[FLOW_TCP] + a->forwards->fast->n_pairs},
         {"open_udp", s->flows.open[FLOW_UDP]},
         {"open_echo", s->flows.open[FLOW_ECHO]},
     };
@@ -150,7 +156,7 @@ static int stats(struct api *a, const cJSON *request, cJSON *answer, struct erro
 
     (void)request;
     flow_expire(&s->flows, s->now_ms);
-    if (json_add_string(answer, "interface", s->settings->tap) < 0 || add_numbers(s, answer) < 0)
+    if (json_add_string(answer, "interface", s->settings->tap) < 0 || add_numbers(a, answer) < 0)
         return error_oom(err);
     netaddr_format(nameserver, &s->settings->nameserver4);
     if (s->settings->dns && json_add_string(answer, "nameserver", nameserver) < 0)

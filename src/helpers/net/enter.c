@@ -5,6 +5,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,9 +22,11 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "base/syscalls.h"
+#include "helpers/net/sockets.h"
 
-#define TUN_DEVICE "/dev/net/tun"
-#define OFFLOADS   (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
+#define TUN_DEVICE  "/dev/net/tun"
+#define END_WAIT_MS 200
+#define OFFLOADS    (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
 
 /* What the child says: its failure, or nothing with the descriptor beside it. */
 struct answer {
@@ -240,7 +243,7 @@ static int configure(const struct settings *c, struct error *err)
 /*
  * The child: a fork of bryo-net with all that the caller may do, before anything was given up. It enters the
  * container's namespaces, where it then has all capabilities.
- * Should: make the interface, answer, end. Must not: open files of the container, or return.
+ * Should: make the interface, answer, end or serve sockets. Must not: open files of the container, or return.
  */
 static _Noreturn void child(const struct settings *c, const struct namespaces *ns, int sock)
 {
@@ -261,7 +264,10 @@ static _Noreturn void child(const struct settings *c, const struct namespaces *n
         snprintf(answer.text, sizeof answer.text, "%s", error_text(&err));
         snprintf(answer.hint, sizeof answer.hint, "%s", err.hint ? err.hint : "");
     }
-    _exit(fd_send(sock, &answer, sizeof answer, &tap, r >= 0) == 0 ? 0 : 1);
+    int sent = fd_send(sock, &answer, sizeof answer, &tap, r >= 0);
+    if (r >= 0 && sent == 0 && c->has_sockets)
+        sockets_serve(sock);
+    _exit(sent == 0 ? 0 : 1);
 }
 
 int enter_start(const struct settings *c, struct entering *e, struct error *err)
@@ -287,18 +293,21 @@ int enter_start(const struct settings *c, struct entering *e, struct error *err)
     }
     close(pair[1]);
     e->sock = pair[0];
+    e->pidfd = c->has_sockets ? sys_pidfd_open(e->pid, 0) : -EBADF;
     return 0;
 }
 
-int enter_finish(struct entering *e, struct error *err)
+int enter_finish(const struct settings *c, struct entering *e, struct error *err)
 {
     struct answer answer;
     int tap = -EBADF, status = 0;
     size_t n_fds = 1;
     ssize_t n = fd_recv(e->sock, &answer, sizeof answer, &tap, &n_fds);
 
-    fd_close(&e->sock);
-    (void)process_wait(e->pid, &status);
+    if (n != sizeof answer || answer.code != 0 || !c->has_sockets) {
+        fd_close(&e->sock);
+        (void)process_wait(e->pid, &status);
+    }
     if (n < 0)
         return error_sys(err, (int)-n, "hear of the container's interface");
     if (n != sizeof answer || (answer.code == 0 && n_fds != 1))
@@ -310,4 +319,13 @@ int enter_finish(struct entering *e, struct error *err)
     if (answer.hint[0])
         error_hint(err, "%s", answer.hint);
     return -answer.code;
+}
+
+void enter_end(struct entering *e)
+{
+    struct pollfd p = {.fd = e->pidfd, .events = POLLIN};
+
+    if (e->pidfd >= 0)
+        (void)poll(&p, 1, END_WAIT_MS);
+    fd_close(&e->pidfd);
 }

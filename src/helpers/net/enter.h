@@ -1,6 +1,6 @@
 /*
  * The container's side: a child enters the container's user and network namespaces, makes and configures the
- * interface there, hands its descriptor back and ends.
+ * interface there and hands its descriptor back. Then it ends, or stays there to make sockets (sockets.h).
  */
 #pragma once
 
@@ -11,11 +11,15 @@
 
 struct entering {
     pid_t pid;
-    int sock;
+    int sock;  /* behind enter_finish: what sockets_init takes; negative if the child has ended */
+    int pidfd; /* of a child that stays */
 };
 
 /* Starts the child; it works while the caller goes on. Opens the namespaces that @c names. */
 int enter_start(const struct settings *c, struct entering *e, struct error *err);
 
+/* Waits until a child that stays has ended, which it does once the other end of its socket is closed. */
+void enter_end(struct entering *e);
+
 /* Waits for the interface. Returns the descriptor of the tap, non-blocking, or the child's failure. */
-int enter_finish(struct entering *e, struct error *err);
+int enter_finish(const struct settings *c, struct entering *e, struct error *err);

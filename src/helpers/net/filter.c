@@ -29,6 +29,7 @@ static const unsigned allowed[] = {
     SYS_recv,
     SYS_send,
 #endif
+    SYS_splice,
     SYS_clock_gettime,
 #ifdef SYS_epoll_wait
     SYS_epoll_wait,
@@ -50,6 +51,7 @@ static const unsigned allowed[] = {
     SYS_shutdown,
     SYS_close,
     SYS_fcntl,
+    SYS_pipe2,
 #ifdef SYS_socketcall /* some 32-bit libcs know no other way; its arguments are out of a filter's sight */
     SYS_socketcall,
 #endif

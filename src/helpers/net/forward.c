@@ -85,26 +85,50 @@ static int widen(int fd, int events, void *data)
     return -1;
 }
 
-int forward_add(struct forwards *all, struct forward *f, struct error *err)
+static int add_to_stack(struct forwards *all, struct forward *f)
 {
-    struct forward *place = free_place(all);
     struct sockaddr_storage host, guest;
-    uint32_t ignored = UINT32_MAX;
-
-    if (netaddr_is_ipv4(&f->host) != netaddr_is_ipv4(&f->guest))
-        return error_set(err, EINVAL, "a port leads from IPv4 to IPv4, or from IPv6 to IPv6");
-    if (!place)
-        return error_set(err, ENOSPC, "at most %d ports can be published", FORWARDS_MAX);
-    if (is_there(all, f))
-        return failed(f, EADDRINUSE, err);
     socklen_t host_len = netaddr_to_sockaddr(&f->host, f->host_port, &host);
     socklen_t guest_len = netaddr_to_sockaddr(&f->guest, f->guest_port, &guest);
+    uint32_t ignored = UINT32_MAX;
+
     errno = 0;
     if (slirp_add_hostxfwd(all->stack->slirp, (struct sockaddr *)&host, host_len, (struct sockaddr *)&guest,
                            guest_len, (f->udp ? SLIRP_HOSTFWD_UDP : 0) | SLIRP_HOSTFWD_V6ONLY) < 0)
-        return failed(f, errno ? errno : EINVAL, err);
+        return errno ? -errno : -EINVAL;
     if (!f->udp)
         slirp_pollfds_fill(all->stack->slirp, &ignored, widen, f);
+    return 0;
+}
+
+/* What must hold before a socket is made. */
+static int check(const struct forwards *all, const struct forward *f, struct error *err)
+{
+    if (netaddr_is_ipv4(&f->host) != netaddr_is_ipv4(&f->guest))
+        return error_set(err, EINVAL, "a port leads from IPv4 to IPv4, or from IPv6 to IPv6");
+    if (f->fast && f->udp)
+        return error_set(err, EINVAL, "a fast port is one of TCP");
+    if (f->fast && !all->stack->settings->has_sockets) {
+        error_set(err, EOPNOTSUPP, "this network has no fast ports");
+        error_hint(err, "only if it is started with one can more be added");
+        return -EOPNOTSUPP;
+    }
+    return is_there(all, f) ? failed(f, EADDRINUSE, err) : 0;
+}
+
+int forward_add(struct forwards *all, struct forward *f, struct error *err)
+{
+    struct forward *place = free_place(all);
+    int r = check(all, f, err);
+
+    if (r < 0)
+        return r;
+    if (!place)
+        return error_set(err, ENOSPC, "at most %d ports can be published", FORWARDS_MAX);
+    r = f->fast ? fast_add(all->fast, &f->host, f->host_port, &f->guest, f->guest_port, &f->port)
+                : add_to_stack(all, f);
+    if (r < 0)
+        return failed(f, -r, err);
     f->id = ++all->last_id;
     *place = *f;
     return 0;
@@ -118,9 +142,12 @@ int forward_remove(struct forwards *all, unsigned id, struct error *err)
         if (f->id != id)
             continue;
         socklen_t len = netaddr_to_sockaddr(&f->host, f->host_port, &host);
-        (void)slirp_remove_hostxfwd(all->stack->slirp, (struct sockaddr *)&host, len,
-                                    f->udp ? SLIRP_HOSTFWD_UDP : 0);
-        f->id = 0;
+        if (f->port)
+            fast_remove(all->fast, f->port);
+        else
+            (void)slirp_remove_hostxfwd(all->stack->slirp, (struct sockaddr *)&host, len,
+                                        f->udp ? SLIRP_HOSTFWD_UDP : 0);
+        *f = (struct forward){0};
         return 0;
     }
     return error_set(err, ENOENT, "no port with the id %u is published", id);
@@ -135,6 +162,7 @@ int forward_add_ports(struct forwards *all, const struct netport *p, struct erro
         return error_set(err, EINVAL, "publish: the container has no IPv6");
     for (uint16_t i = 0; i < p->count; i++) {
         struct forward f = {.udp = p->udp,
+                            .fast = p->fast,
                             .host = p->host,
                             .guest = netaddr_is_ipv4(&p->host) ? c->guest4 : c->guest6,
                             .host_port = (uint16_t)(p->host_port + i),

@@ -2,12 +2,14 @@
  * Published ports: sockets of the host that lead into the container.
  *
  * libslirp listens, and opens a connection in the container for each that it accepts, from the address that
- * the client has; a client on the host's own loopback appears as the gateway.
+ * the client has; a client on the host's own loopback appears as the gateway. Or, where that was asked for,
+ * connections are joined without it (fast.h).
  */
 #pragma once
 
 #include "base/error.h"
 #include "base/netport.h"
+#include "helpers/net/fast.h"
 #include "helpers/net/stack.h"
 
 #define FORWARDS_MAX 1024
@@ -15,12 +17,15 @@
 struct forward {
     unsigned id; /* 1 and up; 0: the place is free */
     bool udp;
+    struct fast_port *port; /* NULL: it is libslirp's */
+    bool fast;              /* wanted by who adds it */
     struct netaddr host, guest;
     uint16_t host_port, guest_port;
 };
 
 struct forwards {
     struct stack *stack;
+    struct fast *fast;
     struct forward list[FORWARDS_MAX];
     unsigned last_id;
 };

@@ -5,8 +5,6 @@
 
 #include "base/cleanup.h"
 
-#define EVENTS_A_ROUND 64
-
 int loop_init(struct loop *l)
 {
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -38,14 +36,21 @@ void loop_close_watch(struct loop *l, struct watch *w)
         return;
     (void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
     fd_close(&w->fd);
+    for (int i = l->next; i < l->n_events; i++)
+        if (l->events[i].data.ptr == w)
+            l->events[i].data.ptr = NULL;
 }
 
 void loop_run_ready(struct loop *l)
 {
-    struct epoll_event e;
+    int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, 0);
 
-    for (int i = 0; i < EVENTS_A_ROUND && !l->stop && epoll_wait(l->epoll_fd, &e, 1, 0) == 1; i++) {
-        struct watch *w = e.data.ptr;
-        w->ready(w, e.events);
+    l->n_events = n > 0 ? n : 0;
+    for (l->next = 0; l->next < l->n_events && !l->stop;) {
+        const struct epoll_event *e = &l->events[l->next++];
+        struct watch *w = e->data.ptr;
+        if (w)
+            w->ready(w, e->events);
     }
+    l->next = l->n_events = 0;
 }

@@ -14,8 +14,13 @@ struct watch {
     int fd; /* negative: not watched */
 };
 
+#define LOOP_EVENTS 32
+
 struct loop {
     int epoll_fd;
+    struct epoll_event
+        events[LOOP_EVENTS]; /* of this round; those that are not called yet lie from @next on */
+    int next, n_events;
     bool stop; /* no more events: set by a function that was called */
 };
 
@@ -28,7 +33,6 @@ int loop_change(struct loop *l, struct watch *w, uint32_t events);
 /* Stops watching, closes w->fd and marks it so. */
 void loop_close_watch(struct loop *l, struct watch *w);
 
-/* Calls what is ready, without waiting. Events come one at a time, so that what one function has removed is
- * never called by a later event of the same round; a bounded number of them, so that the tap gets its turn.
- */
+/* Calls what is ready, without waiting: a bounded number, so that the tap gets its turn. What one function
+ * has closed is never called by a later event of the same round. */
 void loop_run_ready(struct loop *l);

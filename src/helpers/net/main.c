@@ -109,8 +109,8 @@ static int listen_api(struct settings *c, struct error *err)
 static int give_up_rights(const struct settings *c, const struct relay *r, const struct entering *e,
                           struct error *err)
 {
-    const int wanted[] = {c->log.fd, c->status_fd, c->ready_fd, c->exit_fd,
-                          c->pidfd,  c->api_fd,    e->sock,     r->loop.epoll_fd};
+    const int wanted[] = {c->log.fd, c->status_fd, c->ready_fd, c->exit_fd,      c->pidfd,
+                          c->api_fd, e->sock,      e->pidfd,    r->loop.epoll_fd};
     int keep[ARRAY_SIZE(wanted)];
     struct confinement how = {.keep = keep, .keep_stderr = c->log.fd == STDERR_FILENO};
 
@@ -160,14 +160,19 @@ static int run(struct settings *c, struct error *err)
         kill(entering.pid, SIGKILL);
         return r;
     }
-    int tap = enter_finish(&entering, err);
+    int tap = enter_finish(c, &entering, err);
     if (tap < 0)
         return tap;
     r = confine_calls(err);
-    if (r < 0)
-        return r;
-    announce(c);
-    return relay_run(&relay, tap, err);
+    if (r == 0)
+        r = relay_take_sockets(&relay, entering.sock, err);
+    if (r == 0) {
+        announce(c);
+        r = relay_run(&relay, tap, err);
+    }
+    relay_free(&relay);
+    enter_end(&entering);
+    return r;
 }
 
 static int print_version(void)
@@ -192,6 +197,8 @@ int main(int argc, char **argv)
     settings_init(&c);
     c.log.program = "bryo-net";
     signal(SIGPIPE, SIG_IGN);
+    /* Whoever ends before us needs nobody to wait for it. */
+    signal(SIGCHLD, SIG_IGN);
     int r = options_parse_net(argc, argv, &c, &wish, &err);
     if (r == 0 && wish == OPTIONS_HELP)
         return print_help();

@@ -274,7 +274,7 @@ static const struct option_row rows[] = {
     {"enable-seccomp", 0, NULL, "always on", take_nothing},
     {"netns-fd", 0, "FD", "the network namespace, in place of an argument", take_netns_fd},
     {"userns-fd", 0, "FD", "the user namespace that it belongs to", take_userns_fd},
-    {"publish", 0, "PORT", "[ADDRESS:]HOST:CONTAINER[/udp], also ranges; again for more", take_publish},
+    {"publish", 0, "PORT", "[ADDRESS:]HOST:CONTAINER[/udp|/fast], also ranges; again for more", take_publish},
     {"api-fd", 0, "FD", "serve them on this listening socket", take_api_fd},
     {"pidfd", 0, "FD", "end with this process", take_pidfd},
     {"status-fd", 0, "FD", "say on FD that the network is up, or why not", take_status_fd},

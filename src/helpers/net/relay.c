@@ -102,6 +102,8 @@ int relay_init(struct relay *r, const struct settings *c, struct error *err)
     if (code == 0)
         code = stack_init(&r->stack, c, &r->stage, err);
     r->forwards.stack = &r->stack;
+    r->forwards.fast = &r->fast;
+    fast_init(&r->fast, &r->loop, &r->stage);
     if (code == 0)
         code = api_init(&r->api, &r->loop, c->api_fd, &r->forwards, &r->stage, err);
     return code == 0 ? watch_ends(r, err) : code;
@@ -116,9 +118,17 @@ int relay_publish(struct relay *r, struct error *err)
     return code;
 }
 
+int relay_take_sockets(struct relay *r, int sock, struct error *err)
+{
+    int code = fast_start(&r->fast, sock);
+
+    return code < 0 ? error_sys(err, -code, "watch for sockets of the container") : 0;
+}
+
 void relay_free(struct relay *r)
 {
     api_close(&r->api);
+    fast_close(&r->fast);
     stack_free(&r->stack);
     stage_free(&r->stage);
     loop_close(&r->loop);
@@ -142,18 +152,20 @@ static int read_frames(struct relay *r)
     return 0;
 }
 
-/* How long poll(2) may sleep, by libslirp and by the resolver. */
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* How long poll(2) may sleep, by libslirp, the resolver and the fast ports. */
 static int sleep_ms(struct relay *r)
 {
     int wait = stack_prepare(&r->stack, r->stage.now_ms);
     int64_t due = dns_check(&r->stage.dns, r->stage.now_ms);
 
-    if (due >= 0) {
-        int64_t left = due > r->stage.now_ms ? due - r->stage.now_ms : 0;
-        if (wait < 0 || left < wait)
-            wait = (int)left;
-    }
-    return wait;
+    if (due >= 0)
+        wait = sooner(wait, due > r->stage.now_ms ? (int)(due - r->stage.now_ms) : 0);
+    return sooner(wait, fast_proceed(&r->fast));
 }
 
 int relay_run(struct relay *r, int tap, struct error *err)

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "helpers/net/api.h"
+#include "helpers/net/fast.h"
 #include "helpers/net/forward.h"
 #include "helpers/net/loop.h"
 #include "helpers/net/settings.h"
@@ -17,6 +18,7 @@ struct relay {
     struct stage stage;
     struct stack stack;
     struct forwards forwards;
+    struct fast fast;
     struct api api;
     int tap;
     struct watch pidfd, exit_fd;
@@ -30,6 +32,10 @@ int relay_init(struct relay *r, const struct settings *c, struct error *err);
 /* Publishes the ports of the settings: behind the confinement, which closes all descriptors it does not know.
  */
 int relay_publish(struct relay *r, struct error *err);
+
+/* @sock leads to the process that makes sockets in the container, and is the relay's from here on; negative:
+ * there is none. */
+int relay_take_sockets(struct relay *r, int sock, struct error *err);
 
 /* Closes all sockets. May be called twice. */
 void relay_free(struct relay *r);

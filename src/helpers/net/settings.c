@@ -75,6 +75,9 @@ int settings_complete(struct settings *c, struct error *err)
     if (netaddr_is_ipv4(&c->net6.addr) || c->net6.bits != PREFIX6)
         return error_set(err, EINVAL, "--cidr6: expected an IPv6 network of /%d, found %s", PREFIX6,
                          netblock_format(text, &c->net6));
+    c->has_sockets = c->status_fd >= 0;
+    for (unsigned i = 0; i < c->n_publish; i++)
+        c->has_sockets |= c->publish[i].fast;
     c->gateway4 = netblock_address(&c->net4, PLACE_GATEWAY);
     c->nameserver4 = netblock_address(&c->net4, PLACE_NAMESERVER);
     c->dhcp4 = netblock_address(&c->net4, PLACE_DHCP);

@@ -47,6 +47,9 @@ struct settings {
 
     struct netport publish[NET_PORTS_MAX];
     unsigned n_publish;
+    /* A process in the container makes sockets for fast ports. Of bryo's own networks each has one, since
+     * ports can be published while it runs; of others those that begin with such a port. */
+    bool has_sockets;
     const char *api_path; /* where a socket is made; NULL: api_fd, if that is given */
 
     /* Descriptors of the starter; negative: none. */
