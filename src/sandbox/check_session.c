@@ -115,33 +115,86 @@ static void missing_controllers(const char *list, struct strbuf *out)
     }
 }
 
-static void describe_controllers(struct check_row *row, const char *dir)
+/* @what: "version 2, …"; @fix: what brings those that are missing. */
+static void describe_controllers(struct check_row *row, const char *what, const char *list, const char *fix)
 {
-    _cleanup_free_ char *file = str_printf("%s/cgroup.controllers", dir), *list = NULL;
     _cleanup_strbuf_ struct strbuf missing = {0};
 
-    if (!file || file_read_at(AT_FDCWD, file, 4096, &list, NULL, NULL) < 0) {
+    missing_controllers(list, &missing);
+    check_set(row, missing.len ? CHECK_INFO : CHECK_OK, "%s with: %s%s%s", what,
+              *list ? list : "no controllers", missing.len ? "; missing: " : "",
+              missing.len ? missing.data : "");
+    if (missing.len)
+        check_mend(row, LIMITS, "%s", fix);
+}
+
+static void describe_directory(struct check_row *row, const char *dir, const char *is, const char *fix)
+{
+    _cleanup_free_ char *file = str_printf("%s/cgroup.controllers", dir), *list = NULL;
+    _cleanup_free_ char *what = str_printf("version 2, \"%s\" is %s", dir, is);
+
+    if (!file || !what || file_read_at(AT_FDCWD, file, 4096, &list, NULL, NULL) < 0) {
         check_set(row, CHECK_INFO, "\"%s/cgroup.controllers\" cannot be read", dir);
         return;
     }
     list[strcspn(list, "\n")] = '\0';
-    missing_controllers(list, &missing);
-    check_set(row, missing.len ? CHECK_INFO : CHECK_OK, "version 2, \"%s\" is delegated with: %s%s%s", dir,
-              *list ? list : "no controllers", missing.len ? "; missing: " : "",
-              missing.len ? missing.data : "");
-    if (missing.len)
-        check_mend(row, LIMITS,
-                   "sudo mkdir -p /etc/systemd/system/user@.service.d\n"
-                   "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | sudo tee "
-                   "/etc/systemd/system/user@.service.d/delegate.conf\n"
-                   "sudo systemctl daemon-reload, then log in anew");
+    describe_controllers(row, what, list, fix);
+}
+
+static void describe_delegated(struct check_row *row, const char *dir)
+{
+    describe_directory(row, dir, "delegated",
+                       "sudo mkdir -p /etc/systemd/system/user@.service.d\n"
+                       "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | sudo tee "
+                       "/etc/systemd/system/user@.service.d/delegate.conf\n"
+                       "sudo systemctl daemon-reload, then log in anew");
+}
+
+/* "12:cpu,cpuacct:/" …, the lines of /proc/self/cgroup that have controllers, as one list. */
+static void list_v1(const char *lines, struct strbuf *out)
+{
+    for (const char *p = lines; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+        const char *names = strchr(p, ':');
+        if (!names || names[1] == ':' || str_starts(names + 1, "name="))
+            continue;
+        for (const char *n = names; *n == ':' || *n == ',';) {
+            size_t len = strcspn(++n, ",:\n");
+            strbuf_addf(out, "%s%.*s", out->len ? " " : "", (int)len, n);
+            n += len;
+            if (*n != ',')
+                break;
+        }
+    }
+}
+
+/* Root has them all: its containers lie below the root of the tree, whatever cgroup it was called in. */
+static void describe_root(struct check_row *row, bool v2)
+{
+    static const char fix[] =
+        "take cgroup_disable= off the kernel's command line; what /proc/cgroups shows in a "
+        "hierarchy is in use as version 1";
+    _cleanup_free_ char *lines = NULL;
+    _cleanup_strbuf_ struct strbuf list = {0};
+
+    if (v2) {
+        describe_directory(row, CGROUP_ROOT, "root's", fix);
+        return;
+    }
+    if (file_read_at(AT_FDCWD, "/proc/self/cgroup", 64 << 10, &lines, NULL, NULL) == 0)
+        list_v1(lines, &list);
+    describe_controllers(row, "version 1", list.len ? list.data : "", fix);
 }
 
 void check_cgroup(struct check_context *c, struct check_row *row)
 {
     struct statfs fs;
+    bool mounted = statfs(CGROUP_ROOT, &fs) == 0, v2 = mounted && fs.f_type == CGROUP2_SUPER_MAGIC;
 
-    if (statfs(CGROUP_ROOT, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC) {
+    if (mounted && c->root && access(CGROUP_ROOT, W_OK) == 0) {
+        describe_root(row, v2);
+        return;
+    }
+    if (!v2) {
         check_set(row, CHECK_INFO, "version 2 is not mounted at " CGROUP_ROOT);
         check_mend(row, LIMITS, "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line");
         return;
@@ -152,9 +205,9 @@ void check_cgroup(struct check_context *c, struct check_row *row)
     _cleanup_free_ char *manager = str_printf(CGROUP_ROOT "/user.slice/user-%u.slice/user@%u.service",
                                               (unsigned)c->uid, (unsigned)c->uid);
     if (dir && is_delegated(dir)) {
-        describe_controllers(row, dir);
+        describe_delegated(row, dir);
     } else if (manager && is_delegated(manager)) {
-        describe_controllers(row, manager);
+        describe_delegated(row, manager);
     } else {
         const char *user = subid_user_name(&c->lookup);
         check_set(row, CHECK_INFO,

@@ -101,3 +101,21 @@ teardown() {
     assert_status 0
     assert_output "CapBnd:"$'\t'"0000000000000001"
 }
+
+@test "check: root has the controllers of the machine, whatever cgroup it is called in" {
+    run bryo check --format json
+    detail=$(jq -r '.checks[] | select(.id == "cgroup") | .detail' <<<"$output")
+    if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
+        [[ "$detail" == "version 2, \"/sys/fs/cgroup\" is root's with: $(</sys/fs/cgroup/cgroup.controllers)"* ]]
+    else
+        [[ "$detail" == "version 1 with: "* ]]
+        for name in $(cut -d: -f2 /proc/self/cgroup | grep -v = | tr , ' '); do
+            [[ " ${detail#*: } " == *" $name "* ]]
+        done
+        unshare --mount --propagation private sh -c 'umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"' \
+            sh "$BRYO" check --format json >"$TMP/v2" || true
+        jq -r '.checks[] | select(.id == "cgroup") | .detail, .fix' "$TMP/v2" >"$TMP/row"
+        grep -q "^version 2, \"/sys/fs/cgroup\" is root's with: .*; missing: " "$TMP/row"
+        grep -q "take cgroup_disable= off the kernel's command line" "$TMP/row"
+    fi
+}

@@ -44,5 +44,8 @@ row() { # ID FIELD
     run "$BRYO" check --format json
     assert_status 0
     assert_equal "$(row user-bus detail)" /run/dbus/system_bus_socket
+    # Whatever the service that this runs in has: root's containers have the whole tree.
+    [[ "$(row cgroup detail)" == 'version 2, "/sys/fs/cgroup" is root'"'"'s with: cpuset cpu io memory '* ]]
+    assert_equal "$(row cgroup status)" ok
     assert_equal "$(jq -c '[.checks[] | select(.status == "warn" or .status == "fail") | .id]' <<<"$output")" "[]"
 }
