@@ -13,6 +13,10 @@ WORK=
 made_users=()
 TUN=/dev/net/tun
 tun_mode= # what it was, if it was changed
+# Root's containers bring controllers down from the root of cgroup v2, and there they stay; beside cgroup v1 nobody else
+# does that.
+SUBTREE=/sys/fs/cgroup/unified/cgroup.subtree_control
+controllers= # which were on
 SUITE= # what runs now
 EXTRA_ENV=()
 BELOW=()
@@ -116,9 +120,20 @@ machine_prepare() {
         cat "$WORK/log/autogen.log"
         return 1
     }
+    controllers=$(cat "$SUBTREE" 2>/dev/null)
     snapshot >"$WORK/before"
     # The test users may not be able to enter the directory that this was called in.
     cd "$WORK" || return 1
+}
+
+restore_controllers() {
+    local name
+    local names=()
+    [ ! -e "$SUBTREE" ] || read -ra names <"$SUBTREE"
+    for name in "${names[@]}"; do
+        # One that somebody still uses can't be taken back.
+        [[ " $controllers " == *" $name "* ]] || echo "-$name" >"$SUBTREE" 2>/dev/null
+    done
 }
 
 machine_clean_up() {
@@ -134,6 +149,7 @@ machine_clean_up() {
     done
     made_users=()
     [ -z "$tun_mode" ] || chmod "$tun_mode" "$TUN"
+    restore_controllers
     # What a killed test may have left mounted would keep the work directory from going.
     awk -v work="$WORK/" 'index($5, work) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r place; do
         umount -l "$place"
