@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cgroup/devices.h"
 #include "cgroup/systemd.h"
 #include "cgroup/systemd_job.h"
 #include "cgroup/v2_internal.h"
@@ -165,6 +166,17 @@ static int make_subgroup(struct cgroup *cg, const struct cgroup_request *req, co
     return r;
 }
 
+static int add_devices(struct unit_properties *properties, const struct cgroup_request *req,
+                       const struct place *p, struct error *err)
+{
+    _cleanup_device_rules_ struct device_rules rules = {0};
+
+    if (p->owner.user || unit_has_device_annotations(req->annotations))
+        return 0;
+    int r = device_rules_make(&rules, req->devices, req->resources ? &req->resources->devices : NULL, err);
+    return r < 0 ? r : unit_properties_of_devices(properties, &rules, true, err);
+}
+
 static int build_properties(struct unit_properties *properties, const struct cgroup *cg,
                             const struct cgroup_request *req, const struct place *p, struct error *err)
 {
@@ -172,6 +184,8 @@ static int build_properties(struct unit_properties *properties, const struct cgr
 
     if (r == 0)
         r = unit_properties_of_resources(properties, req->resources, cg->which, err);
+    if (r == 0)
+        r = add_devices(properties, req, p, err);
     return r < 0 ? r : unit_properties_of_annotations(properties, req->annotations, err);
 }
 
@@ -287,7 +301,7 @@ const struct cgroup_manager cgroup_systemd = {
     .enter = systemd_enter,
     .delegate = v2_cgroup_delegate,
     .update = systemd_update,
-    .set_devices = v2_cgroup_set_devices,
+    .set_devices = systemd_set_devices,
     .freeze = v2_cgroup_freeze,
     .is_frozen = v2_cgroup_is_frozen,
     .stats = v2_cgroup_stats,

@@ -69,6 +69,7 @@ int systemd_owner_hint(const struct systemd_owner *owner, struct error *err);
 int systemd_clone_fd(const struct cgroup *cg, const char *sub, pid_t init, struct error *err);
 int systemd_enter(const struct cgroup *cg, const char *sub, pid_t init, pid_t pid, struct error *err);
 int systemd_update(const struct cgroup *cg, const struct oci_resources *resources, struct error *err);
+int systemd_set_devices(const struct cgroup *cg, struct device_rules *rules, bool fresh, struct error *err);
 int systemd_destroy(const struct cgroup *cg, struct error *err);
 
 /* systemd_properties.c, systemd_annotations.c */
@@ -90,6 +91,10 @@ void unit_properties_free(struct unit_properties *properties);
 int unit_properties_set(struct unit_properties *properties, const char *name, struct variant *value,
                         bool optional);
 
+/* The same beside an older value. */
+int unit_properties_append(struct unit_properties *properties, const char *name, struct variant *value,
+                           bool optional);
+
 /* What a new unit is, whatever its limits. @pid: goes into a scope. */
 int unit_properties_of_unit(struct unit_properties *properties, const struct unit *unit, const char *id,
                             pid_t pid, struct error *err);
@@ -101,6 +106,12 @@ int unit_properties_of_resources(struct unit_properties *properties, const struc
  * systemd could not take. */
 int unit_properties_of_file(struct unit_properties *properties, const char *file, const char *text,
                             struct error *err);
+/* Device rules, for the system's systemd: a user's has no right to carry them out. @fresh: a new unit; else
+ * they take the place of what it has. What can't be said is left out. @rules is changed. */
+int unit_properties_of_devices(struct unit_properties *properties, struct device_rules *rules, bool fresh,
+                               struct error *err);
+/* Do annotations set these properties? Then they are the caller's. */
+bool unit_has_device_annotations(const struct oci_map *annotations);
 /* Those of annotations org.systemd.property.NAME, over all others. -EINVAL naming the annotation. */
 int unit_properties_of_annotations(struct unit_properties *properties, const struct oci_map *annotations,
                                    struct error *err);

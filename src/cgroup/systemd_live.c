@@ -125,6 +125,31 @@ int systemd_update(const struct cgroup *cg, const struct oci_resources *resource
     return r < 0 || !properties.count ? r : systemd_set_properties(&s, unit, &properties, err);
 }
 
+int systemd_set_devices(const struct cgroup *cg, struct device_rules *rules, bool fresh, struct error *err)
+{
+    _cleanup_unit_properties_ struct unit_properties properties = {0};
+    _cleanup_systemd_ struct systemd s = {0};
+    _cleanup_free_ char *unit = NULL;
+    struct systemd_owner owner;
+    int r = 0;
+
+    systemd_owner_of_cgroup(cg->path, &owner);
+    /* A new unit was made with them. A bus that is not there is found out before anything is changed. */
+    bool tell = !fresh && !owner.user;
+    if (tell) {
+        unit = unit_kept(cg, NULL, err);
+        if (!unit)
+            return err ? -err->code : -EINVAL;
+        r = systemd_open(&s, &owner, err);
+    }
+    if (r == 0)
+        r = v2_cgroup_set_devices(cg, rules, fresh, err);
+    if (r < 0 || !tell)
+        return r;
+    r = unit_properties_of_devices(&properties, rules, false, err);
+    return r < 0 ? r : systemd_set_properties(&s, unit, &properties, err);
+}
+
 static uint64_t now_ms(void)
 {
     struct timespec t;

@@ -23,6 +23,25 @@ void unit_properties_free(struct unit_properties *properties)
     *properties = (struct unit_properties){0};
 }
 
+int unit_properties_append(struct unit_properties *properties, const char *name, struct variant *value,
+                           bool optional)
+{
+    struct unit_property *items =
+        realloc(properties->items, (properties->count + 1) * sizeof *properties->items);
+    char *copy = strdup(name);
+
+    if (items)
+        properties->items = items;
+    if (!items || !copy) {
+        free(copy);
+        variant_free(value);
+        return -ENOMEM;
+    }
+    items[properties->count++] = (struct unit_property){.name = copy, .value = *value, .optional = optional};
+    *value = (struct variant){0};
+    return 0;
+}
+
 int unit_properties_set(struct unit_properties *properties, const char *name, struct variant *value,
                         bool optional)
 {
@@ -31,20 +50,8 @@ int unit_properties_set(struct unit_properties *properties, const char *name, st
     for (size_t i = 0; i < properties->count && !p; i++)
         if (strcmp(properties->items[i].name, name) == 0)
             p = &properties->items[i];
-    if (!p) {
-        struct unit_property *items =
-            realloc(properties->items, (properties->count + 1) * sizeof *properties->items);
-        char *copy = strdup(name);
-        if (items)
-            properties->items = items;
-        if (!items || !copy) {
-            free(copy);
-            variant_free(value);
-            return -ENOMEM;
-        }
-        p = &items[properties->count++];
-        *p = (struct unit_property){.name = copy};
-    }
+    if (!p)
+        return unit_properties_append(properties, name, value, optional);
     variant_free(&p->value);
     p->value = *value;
     p->optional = optional;
@@ -281,8 +288,67 @@ static int add_io(struct unit_properties *p, const struct oci_block_io *io)
     return r;
 }
 
+/* One more device in a property that is a list of them. */
+static int add_to_list(struct unit_properties *p, const char *name, unsigned major, unsigned minor,
+                       uint64_t number)
+{
+    struct variant list;
+
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->items[i].name, name) == 0)
+            return add_device(&p->items[i].value, major, minor, number);
+    if (variant_array("(st)", &list) < 0)
+        return -ENOMEM;
+    if (add_device(&list, major, minor, number) < 0) {
+        variant_free(&list);
+        return -ENOMEM;
+    }
+    return unit_properties_set(p, name, &list, false);
+}
+
+/* "8:0 rbps=1048576 wiops=max" */
+static int add_io_max(struct unit_properties *p, const char *text)
+{
+    static const struct {
+        const char *key, *property;
+    } limits[] = {{"rbps=", "IOReadBandwidthMax"},
+                  {"wbps=", "IOWriteBandwidthMax"},
+                  {"riops=", "IOReadIOPSMax"},
+                  {"wiops=", "IOWriteIOPSMax"}};
+    unsigned major, minor;
+    int n = 0, r = 0;
+
+    if (sscanf(text, "%u:%u %n", &major, &minor, &n) != 2 || !n)
+        return 0;
+    for (const char *s = text + n; r == 0 && *s; s += strcspn(s, " "), s += strspn(s, " "))
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(limits); i++) {
+            if (!str_starts(s, limits[i].key))
+                continue;
+            const char *value = s + strlen(limits[i].key);
+            _cleanup_free_ char *number = strndup(value, strcspn(value, " "));
+            uint64_t limit = UINT64_MAX;
+            if (!number)
+                return -ENOMEM;
+            if (strcmp(number, "max") == 0 || (parse_u64(number, &limit) == 0 && limit))
+                r = add_to_list(p, limits[i].property, major, minor, limit);
+        }
+    return r;
+}
+
+/* "8:0 200"; @text may be another thing. */
+static int add_io_weight(struct unit_properties *p, const char *text)
+{
+    unsigned major, minor, weight;
+    int n = 0;
+
+    if (sscanf(text, "%u:%u %u%n", &major, &minor, &weight, &n) != 3 || text[n] || weight < 1 ||
+        weight > 10000)
+        return 0;
+    return add_to_list(p, "IODeviceWeight", major, minor, weight);
+}
+
 /* Files of cgroup2 that have a property of their own. */
-enum file_kind { LIMIT, WEIGHT, IDLE, QUOTA, LIST };
+enum file_kind { LIMIT, WEIGHT, IO_WEIGHT, IO_MAX, IDLE, QUOTA, LIST };
 static const struct {
     const char *file;
     enum cgroup_controller controller;
@@ -300,7 +366,8 @@ static const struct {
     {"cpu.weight", CGROUP_CPU, "CPUWeight", WEIGHT, false},
     {"cpu.idle", CGROUP_CPU, "CPUWeight", IDLE, true},
     {"cpu.max", CGROUP_CPU, "CPUQuotaPerSecUSec", QUOTA, false},
-    {"io.weight", CGROUP_IO, "IOWeight", WEIGHT, false},
+    {"io.weight", CGROUP_IO, "IOWeight", IO_WEIGHT, false},
+    {"io.max", CGROUP_IO, NULL, IO_MAX, false}, /* four properties */
     {"cpuset.cpus", CGROUP_CPUSET, "AllowedCPUs", LIST, true},
     {"cpuset.mems", CGROUP_CPUSET, "AllowedMemoryNodes", LIST, true},
 };
@@ -318,6 +385,17 @@ static int add_cpu_max(struct unit_properties *p, const char *text)
     return add_quota(p, quota, period);
 }
 
+/* "100", "default 100" */
+static int add_weight(struct unit_properties *p, const char *property, const char *text)
+{
+    uint64_t n;
+
+    if (parse_u64(str_starts(text, "default ") ? text + strlen("default ") : text, &n) < 0 || n < 1 ||
+        n > 10000)
+        return 0;
+    return set_number(p, property, n, false);
+}
+
 /* A text that says something else is for the kernel to take or to refuse. */
 static int add_file(struct unit_properties *p, size_t row, const char *text)
 {
@@ -333,11 +411,12 @@ static int add_file(struct unit_properties *p, size_t row, const char *text)
         else if (parse_size(value, &n) < 0 || (files[row].controller == CGROUP_PIDS && n == 0))
             return 0;
         return set_number(p, files[row].property, n, files[row].optional);
+    case IO_MAX:
+        return add_io_max(p, value);
+    case IO_WEIGHT:
+        return strchr(value, ':') ? add_io_weight(p, value) : add_weight(p, files[row].property, value);
     case WEIGHT:
-        if (parse_u64(str_starts(value, "default ") ? value + strlen("default ") : value, &n) < 0 || n < 1 ||
-            n > 10000)
-            return 0;
-        return set_number(p, files[row].property, n, false);
+        return add_weight(p, files[row].property, value);
     case IDLE:
         return strcmp(value, "1") == 0 ? add_idle(p) : 0;
     case QUOTA:

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "cgroup/devices.h"
 #include "cgroup/systemd.h"
 
 static void show(const struct variant *v, struct strbuf *out)
@@ -107,6 +108,9 @@ static void test_resources(void **state)
          "MemoryMax=t:8192 MemoryHigh=t:" MAX},
         {"{\"unified\":{\"cpu.max\":\"50000 100000\",\"cpu.weight\":\"7\"}}",
          "CPUQuotaPerSecUSec=t:500000 CPUQuotaPeriodUSec?=t:100000 CPUWeight=t:7"},
+        {"{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":1000}]},"
+         "\"unified\":{\"io.max\":\"8:16 rbps=5\"}}",
+         "IOReadBandwidthMax=a(st):[(/dev/block/8:0,1000),(/dev/block/8:16,5)]"},
         {"{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4194304}]}", ""},
     };
 
@@ -155,7 +159,19 @@ static void test_files(void **state)
         {"cpu.max", "lots", ""},
         {"io.weight", "default 50", "IOWeight=t:50"},
         {"io.weight", "50", "IOWeight=t:50"},
-        {"io.weight", "8:0 50", ""},
+        {"io.weight", "8:0 50", "IODeviceWeight=a(st):[(/dev/block/8:0,50)]"},
+        {"io.weight", "8:0 default", ""},
+        {"io.weight", "8:0 50 1", ""},
+        {"cpu.weight", "8:0 50", ""},
+        {"io.max", "8:16 rbps=1048576 wiops=max\n",
+         "IOReadBandwidthMax=a(st):[(/dev/block/8:16,1048576)] IOWriteIOPSMax=a(st):[(/dev/block/8:16," MAX
+         ")]"},
+        {"io.max", "8:16  wbps=7  riops=9",
+         "IOWriteBandwidthMax=a(st):[(/dev/block/8:16,7)] "
+         "IOReadIOPSMax=a(st):[(/dev/block/8:16,9)]"},
+        {"io.max", "8:16 rbps=0 wbps=-1 riops= wiops=1k other=5", ""},
+        {"io.max", "8:16", ""},
+        {"io.max", "/dev/sda rbps=1", ""},
         {"pids.max", "9", "TasksMax=t:9"},
         {"pids.max", "0", ""},
         {"cpuset.cpus", "1,3", "AllowedCPUs?=ay:[10]"},
@@ -176,6 +192,64 @@ static void test_files(void **state)
         _cleanup_free_ char *text = text_of(&properties);
         assert_string_equal(text, rows[i].text);
     }
+}
+
+#define NODES "(char-*,m),(block-*,m)"
+#define DEFAULT_DEVICES                                                                                    \
+    "(/dev/char/1:3,rwm),(/dev/char/1:5,rwm),(/dev/char/1:7,rwm),(/dev/char/1:8,rwm),(/dev/char/1:9,rwm)," \
+    "(/dev/char/5:0,rwm),(/dev/char/5:1,rwm),(/dev/char/5:2,rwm),(char-136,rwm)"
+
+/* Systemd has no words for an exception from everything: then our own program alone counts. */
+static void test_devices(void **state)
+{
+    static const struct {
+        const char *json, *fresh, *later;
+    } rows[] = {
+        {"{}", "DevicePolicy=s:strict DeviceAllow=a(ss):[" NODES "," DEFAULT_DEVICES "]",
+         "DevicePolicy=s:strict DeviceAllow=a(ss):[] DeviceAllow=a(ss):[" NODES "," DEFAULT_DEVICES "]"},
+        {"{\"devices\":[{\"allow\":false},{\"allow\":true,\"type\":\"b\",\"major\":8,\"access\":\"r\"},"
+         "{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":200,\"access\":\"rw\"}]}",
+         "DevicePolicy=s:strict DeviceAllow=a(ss):[(block-8,r),(/dev/char/10:200,rw)," NODES
+         "," DEFAULT_DEVICES "]",
+         NULL},
+        {"{\"devices\":[{\"allow\":true}]}", "", "DevicePolicy=s:auto DeviceAllow=a(ss):[]"},
+        {"{\"devices\":[{\"allow\":true},{\"allow\":false,\"type\":\"c\",\"major\":10,\"minor\":200}]}", "",
+         "DevicePolicy=s:auto DeviceAllow=a(ss):[]"},
+        {"{\"devices\":[{\"allow\":true,\"type\":\"c\",\"minor\":7}]}", "",
+         "DevicePolicy=s:auto DeviceAllow=a(ss):[]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        for (int fresh = 0; fresh < 2; fresh++) {
+            _cleanup_error_ struct error err = ERROR_INIT;
+            _cleanup_unit_properties_ struct unit_properties properties = {0};
+            _cleanup_resources_ struct oci_resources *resources = NULL;
+            _cleanup_device_rules_ struct device_rules rules = {0};
+            _cleanup_cjson_ cJSON *tree = NULL;
+            const char *expected = fresh ? rows[i].fresh : rows[i].later;
+            assert_int_equal(json_parse("test", rows[i].json, strlen(rows[i].json), &tree, &err), 0);
+            assert_int_equal(oci_resources_parse(tree, &resources, &err), 0);
+            assert_int_equal(device_rules_make(&rules, NULL, &resources->devices, &err), 0);
+            assert_int_equal(unit_properties_of_devices(&properties, &rules, fresh, &err), 0);
+            _cleanup_free_ char *text = text_of(&properties);
+            if (expected)
+                assert_string_equal(text, expected);
+        }
+}
+
+static void test_device_annotations(void **state)
+{
+    struct oci_pair entries[] = {{(char *)"org.systemd.property.DeviceAllow", (char *)"[]"}};
+    struct oci_map map = {.items = entries, .count = 1};
+
+    (void)state;
+    assert_true(unit_has_device_annotations(&map));
+    entries[0].key = (char *)"org.systemd.property.DevicePolicy";
+    assert_true(unit_has_device_annotations(&map));
+    entries[0].key = (char *)"org.systemd.property.Devices";
+    assert_false(unit_has_device_annotations(&map));
+    assert_false(unit_has_device_annotations(NULL));
 }
 
 #define ACCOUNTING " CPUAccounting=b:1 IOAccounting=b:1 MemoryAccounting=b:1 TasksAccounting=b:1"
@@ -202,10 +276,9 @@ static void test_unit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resources),
-        cmocka_unit_test(test_dropped),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_unit),
+        cmocka_unit_test(test_resources), cmocka_unit_test(test_dropped),
+        cmocka_unit_test(test_files),     cmocka_unit_test(test_unit),
+        cmocka_unit_test(test_devices),   cmocka_unit_test(test_device_annotations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
