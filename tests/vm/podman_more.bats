@@ -111,6 +111,39 @@ FILE
     assert_output 23
 }
 
+# With a store of its own: without one buildah 1.28 wants all of podman's set-up in its configuration.
+own_buildah() { # VERB ARGS…
+    timeout --foreground 100 buildah --root "$TMP/storage" --runroot "$TMP/runroot" --storage-driver vfs "$@" 3>&-
+}
+
+@test "buildah bud and buildah run: each step is a container, with its user and its failure" {
+    local oci=(--isolation oci --runtime "$(type -P "$RUNTIME")" --network none)
+    mkdir "$TMP/context"
+    "$BRYO_TOP/examples/make-rootfs" "$TMP/context/rootfs.tar"
+    cat >"$TMP/context/Containerfile" <<'FILE'
+FROM scratch
+ADD rootfs.tar /
+RUN echo built by $(id -u) >/made && mkdir /data && chown 1000:1000 /data
+USER 1000
+WORKDIR /data
+RUN id -u >who; grep -E '^(CapEff|Seccomp):' /proc/self/status | xargs >rights; touch /made || echo no >>who
+CMD ["cat", "/made", "/data/who", "/data/rights"]
+FILE
+    own_buildah bud --quiet "${oci[@]}" --tag "localhost/$C" "$TMP/context"
+    container=$(own_buildah from "localhost/$C")
+    run --separate-stderr own_buildah run "${oci[@]}" "$container" cat /made who rights
+    assert_status 0
+    assert_equal "$output" $'built by 0\n1000\nno\nCapEff: 0000000000000000 Seccomp: 2'
+    run own_buildah run "${oci[@]}" --user 0 "$container" sh -c 'id -u; exit 7'
+    assert_status 7
+    assert_equal "${lines[0]}" 0
+    printf 'FROM localhost/%s\nRUN exit 23\n' "$C" >"$TMP/context/Containerfile"
+    run own_buildah bud --quiet "${oci[@]}" "$TMP/context"
+    [ "$status" -ne 0 ]
+    assert_output 23
+    own_buildah rm --all
+}
+
 @test "kube play: a pod from YAML, and down again" {
     cat >"$TMP/pod.yaml" <<YAML
 apiVersion: v1
