@@ -194,6 +194,7 @@ complete -c bryo -n '__bryo_is sandbox' -l keep -d 'keep state and unpacked file
 complete -c bryo -n '__bryo_is sandbox' -l entry -x -d 'run this program with CMD as its arguments'
 complete -c bryo -n '__bryo_is sandbox' -s i -l interactive -d 'pass stdin, stdout and stderr through, no terminal'
 complete -c bryo -n '__bryo_is sandbox' -s t -l tty -d 'give the command a terminal of its own'
+complete -c bryo -n '__bryo_is sandbox' -l lazy -x -a 'auto always never' -d 'run a tarball without unpacking it; auto, the default: a large one, where that is possible'
 complete -c bryo -n '__bryo_is sandbox' -l max-size -x -d 'limit of what the image unpacks to; default 64g'
 complete -c bryo -n '__bryo_is sandbox' -s h -l help -d 'show this help'
 complete -c bryo -n '__bryo_is sandbox' -a '(__fish_complete_path)'

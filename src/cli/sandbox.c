@@ -6,6 +6,7 @@
 
 #include "cli/progress.h"
 #include "cli/verbs.h"
+#include "sandbox/lazy.h"
 #include "sandbox/sandbox.h"
 
 #define AT(member) offsetof(struct sandbox_options, member)
@@ -55,6 +56,9 @@ static const struct option_def options[] = {
     {"interactive", 'i', OPT_FLAG, AT(interactive), NULL,
      "pass stdin, stdout and stderr through, no terminal"},
     {"tty", 't', OPT_FLAG, AT(tty), NULL, "give the command a terminal of its own"},
+    {"lazy", 0, OPT_STRING, AT(lazy), "auto|always|never",
+     "run a tarball without unpacking it; auto, the default: a large one, where that is possible",
+     .check = sandbox_check_lazy},
     {"max-size", 0, OPT_SIZE, AT(max_size), "BYTES", "limit of what the image unpacks to; default 64g"},
     {NULL},
 };
@@ -83,7 +87,8 @@ const struct verb cli_sandbox = {
         "IMAGE is a tarball of a root file system (plain, gzip, bzip2, xz or zstd; - is standard input) or a "
         "directory. A tarball is unpacked into the cache ($XDG_CACHE_HOME/bryo, else ~/.cache/bryo) and "
         "removed "
-        "when the command has ended; a directory is used in place, and what the command writes stays in it "
+        "when the command has ended, or, if it is large, runs without being unpacked (--lazy); a directory "
+        "is used in place, and what the command writes stays in it "
         "unless --read-only is given. Without CMD a shell, /bin/sh, is run.\n\n"
         "The sandbox has no network but loopback; --net slirp gives it one of its own, from which it reaches "
         "what the caller can, but not the loopback of the host; --net host shares the host's. Nothing of the "

@@ -16,6 +16,7 @@ enum container_status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_
 const char *container_status_name(enum container_status status);
 
 struct rootfs_overlay;
+struct rootfs_archive;
 
 struct create_options {
     const char *id;
@@ -37,6 +38,7 @@ struct create_options {
     bool default_signals; /* run: a signal that ends a command ends this one too, although it is pid 1 and has
                            * no handler for it */
     const struct rootfs_overlay *overlay; /* what is mounted over root.path; NULL: nothing */
+    const struct rootfs_archive *archive; /* what is mounted for the overlay; NULL: nothing */
     const char *cleanup_dir;              /* removed by delete and at the end of run; kept in the state */
 };
 

@@ -182,6 +182,7 @@ static int prepare_root(struct init *in, struct error *err)
     r->config = c->config;
     r->path = c->rootfs_path;
     r->overlay = c->opts->overlay;
+    r->archive = c->opts->archive;
     r->in_userns = c->userns;
     r->new_pid = c->new_ns[OCI_NS_PID];
     r->new_net = c->new_ns[OCI_NS_NETWORK];

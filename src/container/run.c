@@ -92,6 +92,7 @@ int container_run(const struct runtime *rt, const struct create_options *opts, i
         s.pid = c.init_pid;
         s.pidfd = c.init_pidfd;
         s.net_pid = c.net_helper.pid;
+        s.archive_pid = opts->archive ? opts->archive->server : 0;
         s.log = rt->log;
         s.default_signals = opts->default_signals;
         r = supervise_begin(&s, err);

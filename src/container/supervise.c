@@ -78,15 +78,14 @@ static bool lost_on_init(pid_t pid, int sig)
            !in_mask(text, "\nSigBlk:\t", sig);
 }
 
-/* The network's helper ends with init, and by itself. Whatever else ends it leaves the container without a
- * network, and nobody inside would know why. */
-static void look_at_helper(const struct supervisor *s, int status)
+/* Helpers end with init, and by themselves. Whatever else ends one leaves the container without its network
+ * or its files, and nobody inside would know why. */
+static void look_at_helper(const struct supervisor *s, const char *what, int status)
 {
     char text[WAIT_TEXT_MAX];
 
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        log_warn(s->log, "the network of the container is gone: bryo-net ended (%s)",
-                 process_status_text(text, status));
+        log_warn(s->log, "%s ended (%s)", what, process_status_text(text, status));
 }
 
 /* Reaps every child that ended; tells whether init was among them. */
@@ -103,8 +102,10 @@ static bool reap(struct supervisor *s, int *status)
             *status = st;
             ended = true;
         } else if (pid == s->net_pid) {
-            look_at_helper(s, st);
+            look_at_helper(s, "the network of the container is gone: bryo-net", st);
             s->net_pid = 0;
+        } else if (pid == s->archive_pid) {
+            look_at_helper(s, "files of the image can't be read any more: bryo-image-mount", st);
         }
     }
 }

@@ -17,6 +17,7 @@ struct supervisor {
     pid_t pid; /* of init, our child */
     int pidfd;
     pid_t net_pid;               /* of its network's helper; 0: none */
+    pid_t archive_pid;           /* of the server of its files; 0: none */
     const struct log *log;       /* for what goes wrong meanwhile */
     struct console *con;         /* NULL: no terminal of ours */
     const struct notify *notify; /* NULL: no messages to pass on */

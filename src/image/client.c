@@ -82,6 +82,27 @@ int image_remove_argv(const char *helper, const char *name, char ***argv, struct
     return make_argv((const char *[]){helper, "remove", name}, 3, argv, err);
 }
 
+int image_mount_path(char **path, struct error *err)
+{
+    int r = helper_find(IMAGE_MOUNT_NAME, "serves archives", path, err);
+
+    if (r < 0)
+        error_hint(
+            err,
+            "install bryo with libfuse3 (./configure tells whether it was found), or unpack the archive: "
+            "--lazy never");
+    return r;
+}
+
+int image_mount_argv(const char *helper, const char *name, uint64_t max_bytes, uint64_t max_entries,
+                     const char *uids, const char *gids, char ***argv, struct error *err)
+{
+    _cleanup_free_ char *bytes = str_printf("%llu", (unsigned long long)max_bytes);
+    _cleanup_free_ char *entries = str_printf("%llu", (unsigned long long)max_entries);
+
+    return make_argv((const char *[]){helper, name, bytes, entries, uids, gids}, 6, argv, err);
+}
+
 /* What the lines told so far. */
 struct answers {
     const struct image_events *events;

@@ -73,6 +73,11 @@ int image_tally_argv(const char *helper, const char *name, char ***argv, struct 
  * the directory on IMAGE_FD_DIR. */
 int image_remove_argv(const char *helper, const char *name, char ***argv, struct error *err);
 
+/* The same for bryo-image-mount, and its argument vector. @uids and @gids: the maps, as uid_map has them. */
+int image_mount_path(char **path, struct error *err);
+int image_mount_argv(const char *helper, const char *name, uint64_t max_bytes, uint64_t max_entries,
+                     const char *uids, const char *gids, char ***argv, struct error *err);
+
 /* Reads the helper's answers from @status_fd (not closed) until it says that it is done or has failed, or the
  * other end closes. *entries and *bytes (may be NULL) get the counts of the `d` line. Returns 0, or the
  * helper's own failure as -errno with its text and hint, -EPROTO if it said something that is not in the

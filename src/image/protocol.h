@@ -28,6 +28,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #define IMAGE_HELPER_NAME "bryo-image"
 
 #define IMAGE_FD_ARCHIVE 3
@@ -37,3 +39,44 @@
 /* Sane bounds for what one archive may become; --max-size changes the first. */
 #define IMAGE_MAX_BYTES_DEFAULT   (64ULL << 30)
 #define IMAGE_MAX_ENTRIES_DEFAULT 10000000ULL
+
+/*
+ *   bryo-image-mount NAME MAX_BYTES MAX_ENTRIES UIDS GIDS
+ *
+ * A program of its own, so that its start does not wait for libarchive and what that loads. It serves an
+ * archive as a file system (FUSE) until the last mount of it is gone. It runs as the caller, in the caller's
+ * namespaces; UIDS and GIDS are the maps of the container as uid_map has them ("0 1000 1\n1 100000 65536"),
+ * of which the first and the third column count. Its descriptors: the archive, a regular file, on 3; the
+ * saved index of it on 4, or anything that is no regular file; the status pipe on 5, with the lines of above;
+ * on 6 a socket (SOCK_SEQPACKET) on which, after `d`, the container's init sends the opened /dev/fuse beside
+ * one byte; on 7 an empty memfd for the answer; on 8 an empty file without a name, for what is decompressed.
+ */
+#define IMAGE_MOUNT_NAME "bryo-image-mount"
+
+#define IMAGE_FD_INDEX   4
+#define IMAGE_FD_CONTROL 6
+#define IMAGE_FD_ANSWER  7
+#define IMAGE_FD_SPOOL   8
+
+#define IMAGE_ANSWER_MAGIC    0x6f797262u
+#define IMAGE_ANSWER_NONE     UINT32_MAX /* there is no such file */
+#define IMAGE_ANSWER_FILE_MAX (1u << 20)
+#define IMAGE_ANSWER_INDEX    (4u << 20) /* where the index begins */
+
+enum {
+    IMAGE_HAS_ROOT = 1 << 0,    /* /bin, /usr or /sbin */
+    IMAGE_ETC_PLAIN = 1 << 1,   /* /etc is a directory of root's, without attributes */
+    IMAGE_ETC_MISSING = 1 << 2, /* there is none */
+    IMAGE_HAS_HOSTS = 1 << 3,   /* these are files, by whatever links */
+    IMAGE_HAS_HOSTNAME = 1 << 4,
+    IMAGE_HAS_RESOLV_CONF = 1 << 5,
+};
+
+/* The answer: this, then the content of /etc/passwd, then that of /etc/group; at IMAGE_ANSWER_INDEX the index
+ * to save. */
+struct image_answer {
+    uint32_t magic, flags;
+    uint32_t etc_mode, unused;
+    uint32_t passwd_len, group_len;
+    uint64_t index_len; /* 0: the saved one is good */
+};

@@ -36,6 +36,8 @@ int path_failure(const char *what, const char *path, int code, struct error *err
 
 /* overlay.c: mounts @overlay detached. Returns the descriptor of its root. */
 int overlay_mount(const struct rootfs_overlay *overlay, struct error *err);
+/* archive.c: mounts @archive where the overlay looks for it. */
+int archive_mount(const struct rootfs_archive *archive, struct error *err);
 
 /* A new file system, made detached. */
 struct newfs {

@@ -87,9 +87,13 @@ static int cut_propagation(const struct rootfs *r, unsigned long propagation, st
 static int attach_root(struct rootfs *r, struct error *err)
 {
     if (r->overlay) {
-        r->root_fd = overlay_mount(r->overlay, err);
+        int ret = r->archive ? archive_mount(r->archive, err) : 0;
+        r->root_fd = ret < 0 ? ret : overlay_mount(r->overlay, err);
         if (r->root_fd < 0)
             return r->root_fd;
+        /* Device nodes of an archive that nobody unpacked are to look at only. */
+        if (r->archive && (ret = mount_set_attrs(r->root_fd, false, MOUNT_ATTR_NODEV, 0)) < 0)
+            return error_sys(err, -ret, ROOTFS_ARCHIVE_FAILED " make it nodev");
     } else {
         r->root_fd = sys_open_tree(AT_FDCWD, r->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
         if (r->root_fd < 0)

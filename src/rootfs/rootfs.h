@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "oci/config.h"
@@ -46,12 +47,23 @@ struct rootfs_overlay {
 
 /* How the text of an error begins if that could not be had: the caller may do without. */
 #define ROOTFS_OVERLAY_FAILED "root file system: overlayfs"
+/* An archive that is mounted, served by bryo-image-mount (image/protocol.h), before the overlay that has it
+ * as one of its lowers. */
+struct rootfs_archive {
+    char *lower;  /* absolute path of the directory where */
+    int control;  /* the server's socket */
+    pid_t server; /* watched while the container runs */
+};
+
+/* How the text of an error begins if that could not be had: the caller may unpack the archive instead. */
+#define ROOTFS_ARCHIVE_FAILED "root file system from an archive:"
 
 struct rootfs {
     /* in, set by the caller */
     const struct oci_config *config;
     const char *path;                     /* absolute path of the root on the host */
     const struct rootfs_overlay *overlay; /* what the root is instead, mounted over path; NULL: path itself */
+    const struct rootfs_archive *archive; /* what is mounted for the overlay; NULL: nothing */
     bool in_userns;                       /* init is in a user namespace that is not the initial one: devices
                                              are bound */
     bool new_pid, new_net, new_ipc, new_cgroup; /* namespaces that are this container's own */

@@ -30,20 +30,21 @@
 #define KEEP_FILE "keep"
 #define SWEEP_MAX 64 /* in one go */
 
-/* The path of the cache; makes nothing. The caller frees; NULL with errno ENOENT if there is no home. @ask:
- * look into the user database if the environment does not say, which loads what libc has for that. */
-static char *cache_path(bool ask)
+/* The path of @what in the cache; makes nothing. The caller frees; NULL with errno ENOENT if there is no
+ * home. @ask: look into the user database if the environment does not say, which loads what libc has for
+ * that. */
+static char *cache_path(const char *what, bool ask)
 {
     const char *xdg = getenv("XDG_CACHE_HOME");
     if (xdg && xdg[0] == '/')
-        return str_printf("%s/bryo/sandbox", xdg);
+        return str_printf("%s/bryo/%s", xdg, what);
     const char *home = getenv("HOME");
     if (!home || home[0] != '/') {
         const struct passwd *pw = ask ? getpwuid(geteuid()) : NULL;
         home = pw && pw->pw_dir && pw->pw_dir[0] == '/' ? pw->pw_dir : NULL;
     }
     if (home)
-        return str_printf("%s/.cache/bryo/sandbox", home);
+        return str_printf("%s/.cache/bryo/%s", home, what);
     errno = ENOENT;
     return NULL;
 }
@@ -57,7 +58,7 @@ static int hint_cache(struct error *err, int r)
 
 int run_dir_make(const char *name, struct run_dir *dir, struct error *err)
 {
-    _cleanup_free_ char *cache = cache_path(true);
+    _cleanup_free_ char *cache = cache_path("sandbox", true);
     if (!cache && errno == ENOENT)
         return hint_cache(err, error_set(err, ENOENT,
                                          "find the cache directory: neither HOME nor XDG_CACHE_HOME "
@@ -88,6 +89,23 @@ int run_dir_make(const char *name, struct run_dir *dir, struct error *err)
     dir->fd = fd;
     dir->path = TAKE_PTR(path);
     return 0;
+}
+
+int cache_open_indexes(struct error *err)
+{
+    _cleanup_free_ char *path = cache_path("index", true);
+    if (!path)
+        return errno == ENOENT ? error_set(err, ENOENT, "there is no cache directory") : error_oom(err);
+    int r = mkdir_parents(path, 0700, err);
+    if (r < 0)
+        return r;
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_sys(err, errno, "open \"%s\"", path);
+    if (st.st_uid != geteuid() || (st.st_mode & 077))
+        return error_set(err, EPERM, "\"%s\" is not uid %u's alone (mode 0700)", path, (unsigned)geteuid());
+    return TAKE_FD(fd);
 }
 
 int run_dir_keep(const struct run_dir *dir, const char *state_dir, struct error *err)
@@ -131,7 +149,7 @@ static int claim(int cache_fd, const char *name)
 
 void sandbox_sweep(void)
 {
-    _cleanup_free_ char *cache = cache_path(false);
+    _cleanup_free_ char *cache = cache_path("sandbox", false);
     if (!cache)
         return;
     _cleanup_closedir_ DIR *list = opendir(cache);

@@ -20,5 +20,9 @@ int run_dir_make(const char *name, struct run_dir *dir, struct error *err);
 /* Lets the directory outlive this process for as long as @state_dir (the container's state) is there. */
 int run_dir_keep(const struct run_dir *dir, const char *state_dir, struct error *err);
 
+/* The directory of saved indexes ($XDG_CACHE_HOME/bryo/index), made if it is not there. Returns a descriptor;
+ * -EPERM if others than the caller may look in or write there. */
+int cache_open_indexes(struct error *err);
+
 void run_dir_close(struct run_dir *dir);
 #define _cleanup_run_dir_ __attribute__((cleanup(run_dir_close)))

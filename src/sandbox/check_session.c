@@ -276,7 +276,8 @@ void check_fuse(struct check_context *c, struct check_row *row)
 {
     (void)c;
     if (!try_device(row, "/dev/fuse"))
-        check_mend(
-            row, "no file systems in user space in containers (this version of bryo itself mounts none yet)",
-            "sudo modprobe fuse && sudo chmod 0666 /dev/fuse");
+        check_mend(row,
+                   "tarballs are unpacked before they run (--lazy), and containers have no file systems in "
+                   "user space",
+                   "sudo modprobe fuse && sudo chmod 0666 /dev/fuse");
 }

@@ -90,6 +90,28 @@ static int find_stored(const char *name, const struct idmap *map, struct image *
     return r == -ENOENT && !(err && err->code) ? no_such_image(name, err) : r;
 }
 
+int image_find(struct image *image, const struct idmap *map, struct error *err)
+{
+    char id[SHA256_HEX + 1];
+    struct stat st;
+
+    if (image->stored.json)
+        return 1;
+    if (fstat(image->fd, &st) < 0 || !S_ISREG(st.st_mode) || lseek(image->fd, 0, SEEK_CUR) != 0)
+        return 0;
+    int r = store_open(&image->store, map, false, err);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    r = store_file_find(&image->store, &st, id);
+    if (r == 0)
+        r = store_image_open(&image->store, id, &image->stored, err);
+    if (r == 0)
+        return 1;
+    store_close(&image->store);
+    image->store = STORE_INIT;
+    return r == -ENOENT ? 0 : r;
+}
+
 int image_store(struct image *image, const struct idmap *map, const struct store_request *q,
                 struct error *err)
 {

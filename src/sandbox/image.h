@@ -23,6 +23,9 @@ struct image {
  * the store for @map. What can be no image is refused with a hint: a name of a registry that the store does
  * not have, an OCI bundle, a device. Whether a file is an archive the helper tells, by content. */
 int image_open(const char *name, const struct idmap *map, struct image *image, struct error *err);
+/* Is the archive in the store already? Then image->stored is open. Returns 1, 0, or a failure. Not for a
+ * directory. */
+int image_find(struct image *image, const struct idmap *map, struct error *err);
 /* Brings an archive into the store, unless it is there: then image->stored is open, whatever it was. Not for
  * a directory. The ending signals must be blocked. */
 int image_store(struct image *image, const struct idmap *map, const struct store_request *q,

@@ -108,8 +108,9 @@ static int make_scratch(struct root *r, const struct run_dir *dir, const char *m
     return 0;
 }
 
-static int make_overlay(struct root *r, const struct image *image, const struct run_dir *dir,
-                        const char *memory, char **note, struct error *err)
+/* @image: NULL if the layer is there already, mounted by somebody else, as @served. */
+static int make_overlay(struct root *r, const struct image *image, const char *served,
+                        const struct run_dir *dir, const char *memory, char **note, struct error *err)
 {
     char *seed = str_printf("%s/seed", dir->path);
 
@@ -121,7 +122,7 @@ static int make_overlay(struct root *r, const struct image *image, const struct 
     r->seed = make_dir(dir, "seed", err);
     if (r->seed < 0)
         return r->seed;
-    int ret = open_layers(r, image, err);
+    int ret = image ? open_layers(r, image, err) : strv_add(&r->lowers, served) < 0 ? error_oom(err) : 0;
     if (ret == 0)
         ret = make_scratch(r, dir, memory, note, err);
     if (ret < 0)
@@ -190,7 +191,7 @@ int root_make(struct root *r, struct image *image, const struct run_dir *dir, co
     if (fd < 0)
         return fd;
     if (store_image_overlays(&image->stored))
-        return make_overlay(r, image, dir, memory, note, err);
+        return make_overlay(r, image, NULL, dir, memory, note, err);
     *note = str_printf("image \"%s\" is copied: the store's file system has neither extended attributes nor "
                        "device nodes, so overlayfs cannot use the layers",
                        image->name);
@@ -198,4 +199,21 @@ int root_make(struct root *r, struct image *image, const struct run_dir *dir, co
         return error_oom(err);
     int ret = root_copy(r, image, dir, map, events, err);
     return ret < 0 ? ret : single(r, TAKE_FD(fd), err);
+}
+
+int root_serve(struct root *r, int files, const char *lower, const struct run_dir *dir, const char *memory,
+               char **note, struct error *err)
+{
+    r->own = true;
+    r->path = str_printf("%s/rootfs", dir->path);
+    if (!r->path)
+        return error_oom(err);
+    _cleanup_close_ int fd = make_dir(dir, "rootfs", err);
+    if (fd < 0)
+        return fd;
+    int copy = fcntl(files, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+        return error_sys(err, errno, "open the image");
+    int ret = single(r, copy, err);
+    return ret < 0 ? ret : make_overlay(r, NULL, lower, dir, memory, note, err);
 }

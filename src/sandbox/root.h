@@ -33,6 +33,11 @@ struct layered root_files(const struct root *r);
 int root_make(struct root *r, struct image *image, const struct run_dir *dir, const struct idmap *map,
               const char *memory, const struct image_events *events, char **note, struct error *err);
 
+/* The same for an archive that is mounted at @lower when the container is made. @files: a directory with what
+ * is read of it before (copied). */
+int root_serve(struct root *r, int files, const char *lower, const struct run_dir *dir, const char *memory,
+               char **note, struct error *err);
+
 /* Makes a copy of the image where overlayfs cannot be had: slower, and all else as before. */
 int root_copy(struct root *r, const struct image *image, const struct run_dir *dir, const struct idmap *map,
               const struct image_events *events, struct error *err);

@@ -28,6 +28,7 @@
 #include "sandbox/etc.h"
 #include "sandbox/image.h"
 #include "sandbox/image_config.h"
+#include "sandbox/lazy.h"
 #include "sandbox/mounts.h"
 #include "sandbox/root.h"
 #include "sandbox/sandbox.h"
@@ -56,6 +57,8 @@ struct sandbox {
     struct image image;
     struct idmap map;
     struct run_dir dir;
+    bool served; /* the archive is not unpacked: @lazy has its server */
+    struct sandbox_lazy lazy;
 };
 
 static void sandbox_free(struct sandbox *s)
@@ -68,6 +71,7 @@ static void sandbox_free(struct sandbox *s)
     net_spec_free(&s->net);
     free(s->net_text);
     cJSON_Delete(s->config);
+    sandbox_lazy_stop(&s->lazy);
     image_close(&s->image);
     idmap_free(&s->map);
     run_dir_close(&s->dir);
@@ -285,10 +289,31 @@ static int check_size(const struct sandbox *s, struct error *err)
     return -EFBIG;
 }
 
-static int make_root(struct sandbox *s, const struct image_events *events, struct error *err)
+/* Lets the archive run without unpacking it, where that is wanted and possible. Returns 1, or 0 if not. */
+static int serve_root(struct sandbox *s, const struct image_events *events, char **note, struct error *err)
+{
+    const struct log *log = s->rt->log;
+    int r = sandbox_lazy_choose(s->opt->lazy, &s->image, &s->map, s->opt->keep, log, err);
+    if (r <= 0)
+        return r;
+    r = sandbox_lazy_start(&s->lazy, &s->image, &s->map, s->opt->max_size, &s->dir, events, err);
+    if (r < 0 && r != -EINTR && !sandbox_lazy_insists(s->opt->lazy)) {
+        log_info(log, "image \"%s\" is unpacked: %s", s->image.name, error_text(err));
+        error_clear(err);
+        sandbox_lazy_stop(&s->lazy);
+        return 0;
+    }
+    if (r == 0)
+        r = root_serve(&s->root, s->lazy.files, s->lazy.archive.lower, &s->dir,
+                       scratch_memory(s->opt->scratch), note, err);
+    s->served = r == 0;
+    return r < 0 ? r : 1;
+}
+
+static int make_stored_root(struct sandbox *s, const struct image_events *events, char **note,
+                            struct error *err)
 {
     const struct store_request request = {.max_bytes = s->opt->max_size, .events = events};
-    _cleanup_free_ char *note = NULL;
     int r = s->image.directory ? 0 : image_store(&s->image, &s->map, &request, err);
     if (r == 0 && s->image.stored.json)
         r = check_size(s, err);
@@ -296,12 +321,21 @@ static int make_root(struct sandbox *s, const struct image_events *events, struc
         r = image_config_read(s->image.stored.json ? store_image_config(&s->image.stored) : NULL,
                               &s->image_config, err);
     if (r == 0)
-        r = root_make(&s->root, &s->image, &s->dir, &s->map, scratch_memory(s->opt->scratch), events, &note,
+        r = root_make(&s->root, &s->image, &s->dir, &s->map, scratch_memory(s->opt->scratch), events, note,
                       err);
-    if (r == 0 && note)
-        log_warn(s->rt->log, "%s", note);
     if (r == 0 && s->image.stored.json)
         store_image_touch(&s->image.stored);
+    return r;
+}
+
+static int make_root(struct sandbox *s, const struct image_events *events, struct error *err)
+{
+    _cleanup_free_ char *note = NULL;
+    int r = serve_root(s, events, &note, err);
+    if (r >= 0)
+        r = r == 0 ? make_stored_root(s, events, &note, err) : 0;
+    if (r == 0 && note)
+        log_warn(s->rt->log, "%s", note);
     return r;
 }
 
@@ -445,6 +479,7 @@ static int run_bundle(struct sandbox *s, int *exit_code, struct error *err)
                                           .die_with_runtime = true,
                                           .default_signals = true,
                                           .overlay = s->root.overlays ? &s->root.overlay : NULL,
+                                          .archive = s->served ? &s->lazy.archive : NULL,
                                           .cleanup_dir = s->dir.path};
     return container_run(s->rt, &create, exit_code, err);
 }
@@ -472,11 +507,12 @@ static int make_and_run(struct sandbox *s, const struct image_events *events, in
         r = error_set(err, EINTR, "interrupted");
     if (r == 0) {
         r = run_bundle(s, exit_code, err);
-        if (r < 0 && s->root.overlays && str_starts(error_text(err), ROOTFS_OVERLAY_FAILED))
+        if (r < 0 && s->root.overlays && !s->served && str_starts(error_text(err), ROOTFS_OVERLAY_FAILED))
             r = run_copy(s, events, exit_code, err);
         if (r < 0)
             *exit_code = failure_code(s, err);
     }
+    sandbox_lazy_stop(&s->lazy);
     if (r < 0 || !s->opt->keep) {
         _cleanup_error_ struct error cleanup = ERROR_INIT;
         if (tree_remove_mapped(&s->map, s->dir.path, &cleanup) < 0)
@@ -488,17 +524,18 @@ static int make_and_run(struct sandbox *s, const struct image_events *events, in
     return r;
 }
 
-int sandbox_run(const struct runtime *rt, const struct sandbox_options *options, const char *image,
-                char *const *command, const struct image_events *events, int *exit_code, struct error *err)
+/* *again: the archive could not be served to the container, but may do if it is unpacked. */
+static int run_once(const struct runtime *rt, const struct sandbox_options *options, const char *image,
+                    char *const *command, const struct image_events *events, int *exit_code, bool *again,
+                    struct error *err)
 {
     _cleanup_(sandbox_free) struct sandbox s = {.rt = rt,
                                                 .opt = options,
                                                 .command = command,
                                                 .root = ROOT_INIT,
                                                 .image = IMAGE_INIT,
-                                                .dir = RUN_DIR_INIT};
-    *exit_code = SANDBOX_EXIT_FAILED;
-
+                                                .dir = RUN_DIR_INIT,
+                                                .lazy = SANDBOX_LAZY_INIT};
     int r = plan(&s, err);
     /* Ranges or helpers that are missing are told by container_run, which plans the same maps. */
     if (r == 0)
@@ -511,6 +548,24 @@ int sandbox_run(const struct runtime *rt, const struct sandbox_options *options,
     sigset_t old;
     worker_block_signals(&old);
     r = make_and_run(&s, events, exit_code, err);
+    *again = r < 0 && s.served && sandbox_lazy_failed(err) && !sandbox_lazy_insists(options->lazy) &&
+             !worker_signal_pending();
     worker_unblock_signals(&old);
     return r;
+}
+
+int sandbox_run(const struct runtime *rt, const struct sandbox_options *options, const char *image,
+                char *const *command, const struct image_events *events, int *exit_code, struct error *err)
+{
+    struct sandbox_options unpacked = *options;
+    bool again = false;
+    *exit_code = SANDBOX_EXIT_FAILED;
+    int r = run_once(rt, options, image, command, events, exit_code, &again, err);
+    if (!again)
+        return r;
+    log_info(rt->log, "image \"%s\" is unpacked: %s", image, error_text(err));
+    error_clear(err);
+    unpacked.lazy = "never";
+    *exit_code = SANDBOX_EXIT_FAILED;
+    return run_once(rt, &unpacked, image, command, events, exit_code, &again, err);
 }

@@ -38,6 +38,7 @@ struct sandbox_options {
     bool interactive;    /* standard input, output and error as they are, even on a terminal */
     bool tty;            /* a terminal of its own, even where the caller has none */
     uint64_t max_size;   /* bytes the image may unpack to; 0: IMAGE_MAX_BYTES_DEFAULT */
+    const char *lazy;    /* "auto", "always" or "never": run an archive without unpacking it; NULL: auto */
     bool no_new_privs;
     struct sandbox_limits limits;
 };

@@ -3,6 +3,7 @@
 
     hostile.py CASE          writes the archive of that name to standard output
     hostile.py --list        the names
+    hostile.py --with-busybox FILE CASE     the same behind an entry bb/busybox and links to its applets
 
 Python's tarfile would correct or refuse much of this, so the headers are written here. The cases are used by
 unpack.bats, which says what has to become of each.
@@ -339,6 +340,27 @@ def acls():
             file(b"dir/inside", mode=0o666) + END)
 
 
+@case
+def overlay_marks():
+    """What overlayfs would read as its own, in a lower layer."""
+    return (pax_pairs([(b"SCHILY.xattr.user.overlay.opaque", b"y")]) + folder(b"opaque") + file(b"opaque/file") +
+            pax_pairs([(b"SCHILY.xattr.user.overlay.redirect", b"/bb")]) + folder(b"redirect") + file(b"redirect/file") +
+            header(b"whiteout", b"3", dev=(0, 0)) + END)
+
+
+@case
+def etc_files():
+    return (folder(b"etc", 0o755) + file(b"etc/passwd", b"root:x:0:0::/home/of-root:/bin/sh\nsomeone:x:5:5::/:/bin/sh\n") +
+            file(b"etc/group", b"root:x:0:\nhelpers:x:6:\n") + file(b"etc/hosts", b"1.2.3.4 mine\n") + END)
+
+
+@case
+def etc_link():
+    """/etc is a link, and passwd in it is one more."""
+    return (symlink(b"etc", b"real/etc") + file(b"other/users", b"root:x:0:0::/home/of-root:/bin/sh\n") +
+            symlink(b"real/etc/passwd", b"/other/users") + file(b"real/etc/hosts") + file(b"real/etc/hostname", b"old\n") + END)
+
+
 # Ends.
 
 
@@ -388,14 +410,28 @@ def manifest_in_root():
     return folder(b"usr") + file(b"manifest.json", b"[]") + folder(b"blobs") + file(b"oci-layout") + file(b"index.json") + END
 
 
+def busybox(path):
+    """Something that can be run, in a place that no case uses."""
+    with open(path, "rb") as f:
+        data = f.read()
+    out = folder(b"bb") + file(b"bb/busybox", data, mode=0o755)
+    for name in b"sh find sort stat md5sum readlink cat echo ls mv rm cp mkdir touch chown chmod dd head tail wc sleep id true".split():
+        out += symlink(b"bb/" + name, b"busybox")
+    return out
+
+
 def main():
     if sys.argv[1:] == ["--list"]:
         print("\n".join(CASES))
         return 0
-    if len(sys.argv) != 2 or sys.argv[1] not in CASES:
+    args = sys.argv[1:]
+    if len(args) == 3 and args[0] == "--with-busybox":
+        sys.stdout.buffer.write(busybox(args[1]))
+        args = args[2:]
+    if len(args) != 1 or args[0] not in CASES:
         print(__doc__, file=sys.stderr)
         return 2
-    sys.stdout.buffer.write(CASES[sys.argv[1]]())
+    sys.stdout.buffer.write(CASES[args[0]]())
     return 0
 
 

@@ -11,8 +11,8 @@ LOCK=/run/bryo-tests.lock
 
 WORK=
 made_users=()
-TUN=/dev/net/tun
-tun_mode= # what it was, if it was changed
+OPEN_DEVICES='/dev/net/tun /dev/fuse'
+declare -A device_modes=() # what they were, if they were changed
 # Root's containers bring controllers down from the root of cgroup v2, and there they stay; beside cgroup v1 nobody else
 # does that.
 SUBTREE=/sys/fs/cgroup/unified/cgroup.subtree_control
@@ -54,11 +54,14 @@ make_user() { # NAME with|without
     fi
 }
 
-# Distributions give it to everybody (mode 0666), and networks of containers need it.
-open_tun() {
-    [ -c "$TUN" ] || return 0
-    tun_mode=$(stat -c %a "$TUN")
-    chmod 666 "$TUN"
+# Distributions give them to everybody (mode 0666); networks of containers and archives that are not unpacked need them.
+open_devices() {
+    local device
+    for device in $OPEN_DEVICES; do
+        [ -c "$device" ] || continue
+        device_modes[$device]=$(stat -c %a "$device")
+        chmod 666 "$device" || return 1
+    done
 }
 
 # The directory of that name below $WORK/KIND for what runs now, made if it is not there; prints it.
@@ -111,7 +114,7 @@ machine_prepare() {
     mkdir -p "$WORK"/{log,home,run,tmp}
     make_user "$TEST_USER" with || return 1
     make_user "$NOSUB_USER" without || return 1
-    open_tun || return 1
+    open_devices || return 1
     copy_sources "$WORK/src" || return 1
     chown -R "$TEST_USER:" "$WORK/src"
     install -d -o "$TEST_USER" -g "$(id -g "$TEST_USER")" "$WORK"/build-{gcc,clang,asan}
@@ -148,7 +151,9 @@ machine_clean_up() {
         userdel "$name" 2>/dev/null
     done
     made_users=()
-    [ -z "$tun_mode" ] || chmod "$tun_mode" "$TUN"
+    for name in "${!device_modes[@]}"; do
+        chmod "${device_modes[$name]}" "$name"
+    done
     restore_controllers
     # What a killed test may have left mounted would keep the work directory from going.
     awk -v work="$WORK/" 'index($5, work) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r place; do
@@ -188,7 +193,7 @@ snapshot() {
         find "$WORK/tmp" -mindepth 2 -maxdepth 2 | sed 's/^/file /'
         # The directories that bryo makes once for a user may stay, what is in them not.
         find "$WORK/run" -mindepth 2 ! -path "$WORK/run/*/bryo" | sed 's/^/file /'
-        find "$WORK/home" -path '*/.cache/bryo/*' ! -path '*/.cache/bryo/sandbox' | sed 's/^/file /'
+        find "$WORK/home" -path '*/.cache/bryo/*' ! -path '*/.cache/bryo/sandbox' ! -path '*/.cache/bryo/index*' | sed 's/^/file /'
         getent passwd "$DEMO_USER" | cut -d: -f1 | sed 's/^/user /'
     } | sort -u
 }
