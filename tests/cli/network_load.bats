@@ -14,7 +14,8 @@ setup() {
     # Shadow memory and quarantine of a sanitizer say nothing about ours.
     SANITIZED=
     ! grep -qa __asan_init "${BRYO%/*}/bryo-net" || SANITIZED=yes
-    cat >"$TMP/load" <<'END'
+    echo "connects=$([ -z "$SANITIZED" ] && echo 10000 || echo 2500)" >"$TMP/load"
+    cat >>"$TMP/load" <<'END'
 # The network of a container "box" that waits for orders; `order CMD…` gives one, and waits for its end.
 begin() { # SANDBOX-OPTION…
     inside --name box --cap-add NET_RAW "$@" -- sh -c '
@@ -32,6 +33,8 @@ finish() { bryo kill box KILL; wait; }
 fds() { ls "/proc/$net/fd" | wc -l; }
 rss() { awk '$1 == "VmHWM:" { print int($2 / 1024) }' "/proc/$net/status"; }
 number() { bryo port list box --format json | python3 -c 'import json, sys; print(json.load(sys.stdin)["network"][sys.argv[1]])' "$1"; }
+# An order until a limit is reached: a tap drops frames that come faster than they are taken.
+flood() { for _ in 1 2 3 4 5 6; do order "$@"; [ "$(number limited)" = 0 ] || break; done; }
 # Does somebody else's network work?
 neighbour() {
     bryo sandbox --net slirp "$tree" -- sh -c 'timeout 5 nc 198.51.100.1 7000 </line' | sed 's/^/next door: /'
@@ -79,13 +82,13 @@ END
 @test "ten thousand short connections leave nothing" {
     on_a_loaded_machine <<'END'
 begin
-order python3 /load.py connects 10000 198.51.100.1 7000
+order python3 /load.py connects $connects 198.51.100.1 7000
 echo "rss $(rss)"
 echo "more $(($(fds) - fds))"
 echo "open $(number open_tcp)"
 finish
 END
-    assert_output "connects: 10000"
+    assert_output "connects: $([ -z "$SANITIZED" ] && echo 10000 || echo 2500)"
     assert_at_most 12 rss
     assert_at_most 8 more
     assert_at_most 8 open
@@ -114,7 +117,7 @@ END
 @test "five thousand connections that nobody completes: no more than 2048, and none for the neighbour" {
     on_a_loaded_machine <<'END'
 begin
-order python3 /load.py syns 5000 203.0.113.9 80
+flood python3 /load.py syns 5000 203.0.113.9 80
 neighbour
 echo "open $(number open_tcp)"
 echo "rss $(rss)"
@@ -135,7 +138,7 @@ END
     on_a_loaded_machine <<'END'
 peer udp 198.51.100.1 7000
 begin
-order python3 /load.py datagrams 10000 198.51.100.1
+flood python3 /load.py datagrams 10000 198.51.100.1
 neighbour
 echo "open $(number open_udp)"
 echo "rss $(rss)"
