@@ -86,6 +86,34 @@ END
     assert_output "c6336401" # 198.51.100.1 at the end of the answer
 }
 
+@test "resolvers change while the container runs: the host's file is written to, or replaced" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+for n in 53 54 55; do peer dns 127.0.0.$n 53 host.test.example=192.0.2.$n; done
+# A directory of our own: the real file is replaced by rename(2) there.
+umount "$(readlink -f /etc/resolv.conf)"
+mkdir "$TMP/etc" && cp /etc/passwd /etc/group /etc/ld.so.cache "$TMP/etc" 2>/dev/null
+cp "$TMP/resolv.conf" "$TMP/etc/resolv.conf"
+mount --bind "$TMP/etc" /etc
+bryo sandbox --net slirp "$tree" -- sh -c '
+    touch /up
+    until [ -e /end ]; do [ ! -e /ask ] || { nslookup -type=a host.test.example >/answer; rm /ask; }; sleep 0.05; done' &
+until [ -e "$tree/up" ]; do sleep 0.05; done
+answer() { touch "$tree/ask"; while [ -e "$tree/ask" ]; do sleep 0.05; done; grep '^Address: 192' "$tree/answer"; }
+becomes() { for _ in $(seq 50); do [ "$(answer)" = "Address: $1" ] && break; sleep 0.1; done; answer; }
+answer
+echo 'nameserver 127.0.0.54' >/etc/resolv.conf
+becomes 192.0.2.54
+echo 'nameserver 127.0.0.55' >/etc/new && mv /etc/new /etc/resolv.conf
+becomes 192.0.2.55
+touch "$tree/end"
+wait $!
+END
+    assert_status 0
+    assert_equal "$(head -n 3 <<<"$output")" $'Address: 192.0.2.53\nAddress: 192.0.2.54\nAddress: 192.0.2.55'
+}
+
 @test "a resolver of the user's choice, no resolver, entries of /etc/hosts" {
     skip_without_slirp
     network_tree
@@ -621,6 +649,9 @@ except OSError as e: print(e)'
 kill $keeper
 wait $net
 echo "ended $?"
+for _ in $(seq 50); do [ -e "$XDG_RUNTIME_DIR/api" ] || break; sleep 0.05; done
+[ -e "$XDG_RUNTIME_DIR/api" ] || echo "socket removed"
+pgrep -r D,R,S bryo-net
 kill $pid
 END
     assert_output "ready 1"
@@ -641,4 +672,6 @@ END
     assert_output "198.51.100.1 HI"
     assert_output "Connection refused"
     assert_output "ended 0"
+    assert_output "socket removed"
+    assert_equal "${lines[-1]}" "socket removed" # and no process is left
 }

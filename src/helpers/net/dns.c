@@ -40,6 +40,15 @@ void dns_close(struct dns *d)
     d->buf = NULL;
 }
 
+void dns_set_servers(struct dns *d, const struct netaddr *servers, unsigned n)
+{
+    d->servers = servers;
+    d->n_servers = n;
+    d->preferred = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(d->pending); i++)
+        d->pending[i].server %= n;
+}
+
 /* Sends the query to the server whose turn it is. Returns 0 or -errno. */
 static int send_query(struct dns_pending *p, int64_t now_ms)
 {

@@ -66,6 +66,9 @@ int dns_init(struct dns *d, struct loop *loop, const struct netaddr *servers, un
              void *data);
 void dns_close(struct dns *d);
 
+/* Other servers from now on; at least one. Queries that were asked already go on. */
+void dns_set_servers(struct dns *d, const struct netaddr *servers, unsigned n);
+
 /* Hands @msg on, the query @q. */
 void dns_ask(struct dns *d, const struct dns_client *client, const struct dns_question *q, const uint8_t *msg,
              size_t len, int64_t now_ms);

@@ -5,7 +5,8 @@
  * configures it, and hands its descriptor back (enter.c). Meanwhile this process, which stays in the network
  * namespace of the host, sets libslirp up and gives up everything else it could do (confine.c). Then it says
  * that the network is up and carries packets between the tap and ordinary sockets (relay.c), each of them
- * past one place that counts, knows flows and says no (stage.c). It ends with the container.
+ * past one place that counts, knows flows and says no (stage.c). It ends with the container. A second process
+ * does the little that a confined one cannot (attend.c).
  */
 #include "config.h"
 
@@ -24,6 +25,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "helpers/net/attend.h"
 #include "helpers/net/confine.h"
 #include "helpers/net/enter.h"
 #include "helpers/net/options.h"
@@ -107,10 +109,10 @@ static int listen_api(struct settings *c, struct error *err)
 }
 
 static int give_up_rights(const struct settings *c, const struct relay *r, const struct entering *e,
-                          struct error *err)
+                          int attendant, struct error *err)
 {
-    const int wanted[] = {c->log.fd, c->status_fd, c->ready_fd, c->exit_fd,      c->pidfd,
-                          c->api_fd, e->sock,      e->pidfd,    r->loop.epoll_fd};
+    const int wanted[] = {c->log.fd, c->status_fd, c->ready_fd, c->exit_fd,       c->pidfd,
+                          c->api_fd, e->sock,      e->pidfd,    r->loop.epoll_fd, attendant};
     int keep[ARRAY_SIZE(wanted)];
     struct confinement how = {.keep = keep, .keep_stderr = c->log.fd == STDERR_FILENO};
 
@@ -135,6 +137,7 @@ static void announce(struct settings *c)
 static int run(struct settings *c, struct error *err)
 {
     _cleanup_(relay_free) struct relay relay;
+    struct attend attendant = ATTEND_INIT;
     struct entering entering;
     int r = settings_complete(c, err);
 
@@ -147,13 +150,17 @@ static int run(struct settings *c, struct error *err)
         r = listen_api(c, err);
     if (r == 0)
         r = enter_start(c, &entering, err);
+    if (r == 0 && (r = attend_start(&attendant, c, err)) < 0)
+        kill(entering.pid, SIGKILL);
     if (r < 0) {
         relay = RELAY_INIT;
         return r;
     }
     r = relay_init(&relay, c, err);
     if (r == 0)
-        r = give_up_rights(c, &relay, &entering, err);
+        r = attend_watch(&attendant, &relay.loop, c, &relay.stage.dns, err);
+    if (r == 0)
+        r = give_up_rights(c, &relay, &entering, attendant.watch.fd, err);
     if (r == 0)
         r = relay_publish(&relay, err);
     if (r < 0) {

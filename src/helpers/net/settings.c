@@ -37,7 +37,7 @@ void settings_init(struct settings *c)
 
 /* The first servers of resolv.conf(5), as many as there is room for. A scope behind an address is cut off:
  * no address of link scope is reached without it, but others are sometimes written so. */
-static int read_upstreams(struct settings *c, struct error *err)
+int settings_read_upstreams(struct settings *c, struct error *err)
 {
     _cleanup_error_ struct error why = ERROR_INIT;
     _cleanup_free_ char *text = NULL;
@@ -85,5 +85,6 @@ int settings_complete(struct settings *c, struct error *err)
     c->gateway6 = netblock_address(&c->net6, PLACE_GATEWAY);
     c->nameserver6 = netblock_address(&c->net6, PLACE_NAMESERVER);
     c->guest6 = netblock_address(&c->net6, PLACE_GUEST);
-    return c->dns && c->n_upstreams == 0 ? read_upstreams(c, err) : 0;
+    c->follow_host = c->dns && c->n_upstreams == 0;
+    return c->follow_host ? settings_read_upstreams(c, err) : 0;
 }

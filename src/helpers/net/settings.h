@@ -44,6 +44,7 @@ struct settings {
     bool dns;         /* the nameserver's address answers */
     struct netaddr upstream[NET_UPSTREAMS_MAX];
     unsigned n_upstreams; /* 0: of /etc/resolv.conf */
+    bool follow_host;     /* they are those of /etc/resolv.conf, also when that changes */
 
     struct netport publish[NET_PORTS_MAX];
     unsigned n_publish;
@@ -67,3 +68,7 @@ void settings_init(struct settings *c);
 
 /* Derives the addresses from the prefixes and reads the resolvers of the host. Returns 0 or -errno. */
 int settings_complete(struct settings *c, struct error *err);
+
+/* The first servers of the host's resolv.conf(5), appended. One that cannot be read is a warning. Returns 0
+ * or -ENOMEM. */
+int settings_read_upstreams(struct settings *c, struct error *err);
