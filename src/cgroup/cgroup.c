@@ -408,10 +408,9 @@ int cgroup_processes(const struct cgroup *cg, int (*each)(void *data, pid_t pid)
     return CALL(cg, processes, each, data, err);
 }
 
-void cgroup_let_die(const struct cgroup *cg)
+int cgroup_let_die(const struct cgroup *cg, struct error *err)
 {
-    if (cgroup_exists(cg) && cg->manager->let_die)
-        cg->manager->let_die(cg);
+    return cgroup_exists(cg) && cg->manager->let_die ? cg->manager->let_die(cg, err) : 0;
 }
 
 int cgroup_kill(const struct cgroup *cg, int sig, struct error *err)

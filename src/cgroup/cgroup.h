@@ -95,7 +95,7 @@ struct cgroup_manager {
     int (*processes)(const struct cgroup *cg, int (*each)(void *data, pid_t pid), void *data,
                      struct error *err);
     int (*kill)(const struct cgroup *cg, int sig, struct error *err);
-    void (*let_die)(const struct cgroup *cg);
+    int (*let_die)(const struct cgroup *cg, struct error *err);
     int (*destroy)(const struct cgroup *cg, struct error *err);
 };
 
@@ -189,7 +189,7 @@ int cgroup_processes(const struct cgroup *cg, int (*each)(void *data, pid_t pid)
                      struct error *err);
 /* Behind a SIGKILL to one process: the freezer of cgroup v1 keeps a stopped process from dying of it. Then,
  * and only there, all go on. */
-void cgroup_let_die(const struct cgroup *cg);
+int cgroup_let_die(const struct cgroup *cg, struct error *err);
 /* A signal to every process: with SIGKILL none is left out that forks meanwhile. */
 int cgroup_kill(const struct cgroup *cg, int sig, struct error *err);
 

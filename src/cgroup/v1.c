@@ -269,12 +269,19 @@ static int kill_all(const struct cgroup *cg, int sig, struct error *err)
     ON_TREE(v1_kill(&tree, sig, err));
 }
 
-static void let_die(const struct cgroup *cg)
+/* Written whether it is frozen or not: to look first costs as much, and may fail as well. */
+static int let_die(const struct cgroup *cg, struct error *err)
 {
     _cleanup_v1_ struct v1_tree tree = {.count = 0};
+    int r = v1_decode(&tree, cg->path, err);
+    const struct v1_hierarchy *h = r == 0 ? v1_with(&tree, V1_FREEZER) : NULL;
 
-    if (v1_decode(&tree, cg->path, NULL) == 0 && v1_is_frozen(&tree))
-        (void)v1_freeze(&tree, false, NULL);
+    if (h)
+        r = v1_write(h->dir, "freezer.state", "THAWED", err);
+    if (r != -ENOENT && r != -ENODEV)
+        return r;
+    error_clear(err); /* it is gone */
+    return 0;
 }
 
 static int destroy(const struct cgroup *cg, struct error *err)

@@ -133,8 +133,10 @@ static int freeze_hierarchy(const struct v1_hierarchy *h, int64_t limit_ms, stru
 
     while (r == 0) {
         r = read_state(h, err);
-        if (r < 0 || r == FROZEN)
-            return r < 0 ? r : 0;
+        if (r == FROZEN)
+            return 0;
+        if (r < 0)
+            break;
         if (now_ms() - start >= limit_ms)
             break;
         pause_for(&wait);
@@ -240,7 +242,7 @@ static int signal_batch(const struct v1_tree *tree, const pid_t *pids, size_t co
                         struct error *err)
 {
     _cleanup_pids_ struct pids now = {0};
-    int fds[BATCH];
+    int fds[BATCH], denied = 0;
 
     for (size_t i = 0; i < count; i++)
         fds[i] = sys_pidfd_open(pids[i], 0);
@@ -248,12 +250,13 @@ static int signal_batch(const struct v1_tree *tree, const pid_t *pids, size_t co
     for (size_t i = 0; i < count; i++) {
         if (fds[i] < 0)
             continue;
-        /* One that ended meanwhile does not keep the rest from it. */
-        if (r == 0 && now.count && bsearch(&pids[i], now.items, now.count, sizeof *pids, compare_pids))
-            (void)sys_pidfd_send_signal(fds[i], sig, NULL, 0);
+        /* One that ended meanwhile, or is not the caller's to signal, does not keep the rest from it. */
+        if (r == 0 && now.count && bsearch(&pids[i], now.items, now.count, sizeof *pids, compare_pids) &&
+            sys_pidfd_send_signal(fds[i], sig, NULL, 0) < 0 && errno == EPERM)
+            denied = pids[i];
         fd_close(&fds[i]);
     }
-    return r;
+    return r == 0 && denied ? error_sys(err, EPERM, "send a signal to process %d", denied) : r;
 }
 
 /* *count (may be NULL): how many there were. */
@@ -271,19 +274,26 @@ static int signal_each(const struct v1_tree *tree, int sig, size_t *count, struc
 
 static int thaw_one(void *data, int dirfd)
 {
-    (void)data;
-    (void)file_write_at(dirfd, "freezer.state", "THAWED", strlen("THAWED"), NULL);
+    int *first = data, r = file_write_at(dirfd, "freezer.state", "THAWED", strlen("THAWED"), NULL);
+
+    if (*first == 0 && r != -ENOENT && r != -ENODEV) /* it is gone */
+        *first = r;
     return 0;
 }
 
 /* Whoever is stopped by a freezer does not die. The container may have freezers of its own below. */
-static void thaw_all(const struct v1_hierarchy *h)
+static int thaw_all(const struct v1_hierarchy *h, struct error *err)
 {
-    static const struct v2_visitor visitor = {.enter = thaw_one};
-    _cleanup_close_ int fd = v1_open(h, NULL);
+    int first = 0;
+    const struct v2_visitor visitor = {.enter = thaw_one, .data = &first};
+    _cleanup_close_ int fd = v1_open(h, err);
 
-    if (fd >= 0)
-        (void)v2_walk(fd, &visitor);
+    if (fd < 0)
+        return fd;
+    int r = v2_walk(fd, &visitor);
+    if (r == 0)
+        r = first;
+    return r < 0 ? error_sys(err, -r, "let the processes of \"%s\" die, which are stopped", h->dir) : 0;
 }
 
 /* What is frozen makes no new processes. If it can't be frozen, the others are to go all the same. */
@@ -294,9 +304,8 @@ static int kill_round(const struct v1_tree *tree, size_t *count, struct error *e
     if (freezer && !v1_is_frozen(tree))
         (void)freeze_hierarchy(freezer, FREEZE_TO_KILL_MS, NULL);
     int r = signal_each(tree, SIGKILL, count, err);
-    if (freezer)
-        thaw_all(freezer);
-    return r;
+    int thawed = freezer ? thaw_all(freezer, r < 0 ? NULL : err) : 0;
+    return r < 0 ? r : thawed;
 }
 
 int v1_kill(const struct v1_tree *tree, int sig, struct error *err)

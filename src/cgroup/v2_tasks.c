@@ -59,10 +59,10 @@ int v2_freeze(int dirfd, const char *shown, bool frozen, struct error *err)
     if (r < 0)
         return r;
     r = wait_for_event(dirfd, shown, "frozen", frozen, err);
+    if (r < 0 && frozen) /* as it was: half of it would stand still otherwise */
+        (void)v2_write(dirfd, shown, "cgroup.freeze", "0", NULL);
     if (r != -ETIMEDOUT)
         return r;
-    if (frozen) /* as it was: half of it would stand still otherwise */
-        (void)v2_write(dirfd, shown, "cgroup.freeze", "0", NULL);
     error_set(err, ETIMEDOUT, "the processes of \"%s\" did not %s within %d s", shown,
               frozen ? "stop" : "go on", WAIT_MS / 1000);
     error_hint(err, frozen ? "one of them hangs in the kernel, for example on a dead network file system"
@@ -136,13 +136,14 @@ int v2_add_process(int dirfd, const char *shown, pid_t pid, struct error *err)
 struct signalling {
     const char *path; /* of the cgroup, as /proc/PID/cgroup has it */
     int sig;
+    pid_t denied; /* one that is not the caller's to signal */
 };
 
 /* Between the list and the signal the pid may become another's. So the process is opened first, and then seen
  * to be in the cgroup. */
 static int signal_one(void *data, pid_t pid)
 {
-    const struct signalling *s = data;
+    struct signalling *s = data;
     _cleanup_close_ int pidfd = sys_pidfd_open(pid, 0);
     _cleanup_free_ char *path = NULL;
     size_t len = strlen(s->path);
@@ -153,7 +154,8 @@ static int signal_one(void *data, pid_t pid)
         (path[len] && path[len] != '/'))
         return 0;
     /* One that ended meanwhile, or that only its own user may signal, does not keep the rest from it. */
-    (void)sys_pidfd_send_signal(pidfd, s->sig, NULL, 0);
+    if (sys_pidfd_send_signal(pidfd, s->sig, NULL, 0) < 0 && errno == EPERM)
+        s->denied = pid;
     return 0;
 }
 
@@ -161,7 +163,8 @@ static int signal_each(int dirfd, const char *shown, int sig, struct error *err)
 {
     struct signalling s = {.path = shown + strlen(CGROUP_ROOT), .sig = sig};
 
-    return v2_processes(dirfd, shown, signal_one, &s, err);
+    int r = v2_processes(dirfd, shown, signal_one, &s, err);
+    return r == 0 && s.denied ? error_sys(err, EPERM, "send a signal to process %d", (int)s.denied) : r;
 }
 
 /* For kernels before 5.14, which have no cgroup.kill: what is frozen makes no new processes. */

@@ -44,12 +44,16 @@ int container_cgroup(const struct oci_state *state, struct cgroup *cg, struct er
     return cgroup_open(cg, state->cgroup_manager, state->cgroup_path, err);
 }
 
-void container_let_die(const struct oci_state *state)
+int container_let_die(const struct oci_state *state, struct error *err)
 {
     _cleanup_cgroup_ struct cgroup cg = {0};
+    int r = state->cgroup_path ? container_cgroup(state, &cg, err) : 0;
 
-    if (state->cgroup_path && container_cgroup(state, &cg, NULL) == 0)
-        cgroup_let_die(&cg);
+    if (r == 0)
+        r = cgroup_let_die(&cg, err);
+    if (r < 0)
+        error_prefix(err, "container \"%s\" has got SIGKILL, but may be frozen", state->id);
+    return r;
 }
 
 static int destroy(void *cg, struct error *err)

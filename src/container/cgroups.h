@@ -54,7 +54,7 @@ int container_set_devices(const struct cgroup *cg, const struct oci_device_list 
                           struct error *err);
 
 /* Behind a SIGKILL: cgroup_let_die for the container's cgroup. */
-void container_let_die(const struct oci_state *state);
+int container_let_die(const struct oci_state *state, struct error *err);
 
 /* Removes the cgroup of a container whose processes have ended; fine without one. */
 int container_destroy_cgroup(const struct oci_state *state, struct error *err);

@@ -47,7 +47,9 @@ int container_kill_wait(int pidfd, const struct oci_state *state, struct error *
 
     if (sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
         return error_sys(err, errno, "kill the container's init");
-    container_let_die(state);
+    r = container_let_die(state, err);
+    if (r < 0)
+        return r;
     do
         r = poll(&p, 1, KILL_WAIT_MS);
     while (r < 0 && errno == EINTR);
@@ -165,12 +167,27 @@ int container_start(const struct runtime *rt, const char *id, const char *notify
     return wait_until_ready(&notify, &dir, state, err);
 }
 
+struct sending {
+    int sig;
+    pid_t denied; /* one that is not the caller's to signal */
+};
+
 static int send_to_one(pid_t pid, int pidfd, void *data)
 {
-    (void)pid;
+    struct sending *s = data;
+
     /* One that ended meanwhile, or that only its own user may signal, does not keep the rest from it. */
-    (void)sys_pidfd_send_signal(pidfd, *(const int *)data, NULL, 0);
+    if (sys_pidfd_send_signal(pidfd, s->sig, NULL, 0) < 0 && errno == EPERM)
+        s->denied = pid;
     return 0;
+}
+
+static int signal_namespace(pid_t init, int sig, struct error *err)
+{
+    struct sending s = {.sig = sig};
+    int r = namespace_processes(init, send_to_one, &s, err);
+
+    return r == 0 && s.denied ? error_sys(err, EPERM, "send a signal to process %d", (int)s.denied) : r;
 }
 
 /* A container without a pid namespace of its own: its cgroup tells which processes are its. One that is gone
@@ -212,11 +229,10 @@ static int kill_all(const struct oci_state *state, int pidfd, int sig, struct er
         return kill_cgroup(state, sig, err);
     /* The end of its first process is the end of a pid namespace. */
     if (sig != SIGKILL)
-        return namespace_processes(state->pid, send_to_one, &sig, err);
+        return signal_namespace(state->pid, sig, err);
     if (sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
         return error_sys(err, errno, "container \"%s\": send SIGKILL", state->id);
-    container_let_die(state);
-    return 0;
+    return container_let_die(state, err);
 }
 
 int container_kill(const struct runtime *rt, const char *id, int sig, bool all, struct error *err)
@@ -247,9 +263,7 @@ int container_kill(const struct runtime *rt, const char *id, int sig, bool all, 
             return error_set(err, ESRCH, "container not running: \"%s\" has stopped", id);
         return error_sys(err, errno, "container \"%s\": send signal %d", id, sig);
     }
-    if (sig == SIGKILL)
-        container_let_die(state);
-    return 0;
+    return sig == SIGKILL ? container_let_die(state, err) : 0;
 }
 
 static int stop_at_first(void *data, pid_t pid)

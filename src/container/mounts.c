@@ -157,7 +157,9 @@ static int record(struct job *j, uint64_t id, bool add, struct error *err)
     text = json ? json_print(json, false) : NULL;
     if (!text)
         return error_oom(err);
-    return file_replace_at(j->dir.fd, STATEDIR_MOUNTS, text, strlen(text), 0600, err);
+    r = file_replace_at(j->dir.fd, STATEDIR_MOUNTS, text, strlen(text), 0600, err);
+    fd_close(&j->dir.lock_fd);
+    return r;
 }
 
 static int enter(const struct job *j, int type, const char *what, struct error *err)
@@ -184,7 +186,7 @@ static int become_root(struct error *err)
 /* In the child: a fork of the runtime with its rights, which gets all capabilities of the container's user
  * namespace. It joins no pid namespace, so that only a container that shares the host's sees it, and it is
  * not dumpable. Opens paths of the host up to the second setns, and behind it none but inside the root. */
-static int work(struct job *j, uint64_t *id, struct error *err)
+static int work(struct job *j, const struct channel *ch, uint64_t *id, struct error *err)
 {
     _cleanup_close_ int proc = path_open_proc(err), fd_dir = -EBADF, root = -EBADF;
     int r = 0;
@@ -210,8 +212,14 @@ static int work(struct job *j, uint64_t *id, struct error *err)
     root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return error_sys(err, errno, "open the root of the container");
-    return j->lm ? live_mount_attach(j->lm, root, id, err)
-                 : live_mount_remove(j->destination, root, fd_dir, j->added, j->n_added, j->force, id, err);
+    if (!j->lm)
+        return live_mount_remove(j->destination, root, fd_dir, j->added, j->n_added, j->force, id, err);
+    r = live_mount_prepare(j->lm, root, id, err);
+    if (r == 0)
+        r = channel_send(ch, STEP_ENVIRONMENT_READY, (int64_t)*id, NULL, -1, err);
+    if (r == 0)
+        r = channel_expect(ch, STEP_START, NULL, err);
+    return r < 0 ? r : live_mount_attach(j->lm, fd_dir, err);
 }
 
 static _Noreturn void child_main(struct job *j, int fd)
@@ -223,7 +231,7 @@ static _Noreturn void child_main(struct job *j, int fd)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_DUMPABLE, 0);
     umask(022);
-    int r = work(j, &id, &err);
+    int r = work(j, &ch, &id, &err);
     if (r == 0)
         r = channel_send(&ch, STEP_READY, (int64_t)id, NULL, -1, &err);
     else
@@ -231,9 +239,48 @@ static _Noreturn void child_main(struct job *j, int fd)
     _exit(r < 0);
 }
 
+static int is_mount(void *id, const struct mountinfo *mount)
+{
+    return mount->id == *(uint64_t *)id;
+}
+
+/* Is the mount with that id in the container? */
+static bool is_there(const struct job *j, uint64_t id)
+{
+    char path[32];
+
+    snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)j->state->pid);
+    return mountinfo_each(path, is_mount, &id, NULL) == 1;
+}
+
+/* A mount that is to be attached is recorded before: then a failure leaves none that nobody knows of. If it
+ * does not come to be, its id is in the record for nothing, or taken out again. */
+static int attach(struct job *j, const struct channel *ch, struct error *err)
+{
+    struct channel_message msg;
+    int r = channel_expect(ch, STEP_ENVIRONMENT_READY, &msg, err);
+
+    if (r < 0)
+        return r;
+    const uint64_t id = (uint64_t)msg.value;
+    r = record(j, id, true, err);
+    if (r < 0)
+        return r;
+    r = channel_send(ch, STEP_START, 0, NULL, -1, err);
+    if (r == 0)
+        r = channel_expect(ch, STEP_READY, NULL, err);
+    if (r == -EPIPE && is_there(j, id)) { /* the child died right behind it */
+        error_clear(err);
+        return 0;
+    }
+    if (r < 0)
+        (void)record(j, id, false, NULL);
+    return r;
+}
+
 /* Does the work in a child. The lock is not held meanwhile: a path of the container's may lead to a file
  * system that answers late or never, and must not keep anybody from deleting the container. */
-static int run_child(struct job *j, uint64_t *id, struct error *err)
+static int run_child(struct job *j, struct error *err)
 {
     struct channel_message msg;
     int fds[2], r = differs(j, "user", err);
@@ -252,47 +299,34 @@ static int run_child(struct job *j, uint64_t *id, struct error *err)
         child_main(j, theirs);
     fd_close(&theirs);
     const struct channel ch = {.fd = ours, .self = "the runtime", .peer = "the process inside"};
+    if (j->lm)
+        return attach(j, &ch, err);
     r = channel_expect(&ch, STEP_READY, &msg, err);
-    if (r == 0)
-        *id = (uint64_t)msg.value;
-    return r;
+    return r < 0 ? r : record(j, (uint64_t)msg.value, false, err);
 }
 
 int container_mounts_add(const struct runtime *rt, const char *id, const struct oci_mount *mount,
                          struct error *err)
 {
     _cleanup_job_ struct job j = JOB_INIT(id);
-    uint64_t mount_id;
     int r = find(&j, rt, err);
 
     if (r == 0)
         r = differs(&j, "user", err);
     if (r >= 0)
         r = live_mount_new(mount, r, &j.lm, err);
-    if (r == 0)
-        r = run_child(&j, &mount_id, err);
-    if (r < 0)
-        return r;
-    r = record(&j, mount_id, true, err);
-    if (r < 0) {
-        error_prefix(err, "\"%s\" is mounted, but this could not be recorded", mount->destination);
-        error_hint(err, "bryo mounts remove --force takes it away");
-    }
-    return r;
+    return r < 0 ? r : run_child(&j, err);
 }
 
 int container_mounts_remove(const struct runtime *rt, const char *id, const char *destination, bool force,
                             struct error *err)
 {
     _cleanup_job_ struct job j = JOB_INIT(id);
-    uint64_t mount_id;
     int r = find(&j, rt, err);
 
     j.destination = destination;
     j.force = force;
-    if (r == 0)
-        r = run_child(&j, &mount_id, err);
-    return r < 0 ? r : record(&j, mount_id, false, err);
+    return r < 0 ? r : run_child(&j, err);
 }
 
 struct visit {

@@ -154,7 +154,7 @@ static int make_tmpfs(struct mounting *m, struct error *err)
     return m->fd < 0 ? mounting_fail(m, -m->fd, detail.text, err) : 0;
 }
 
-int live_mount_attach(struct live_mount *lm, int root_fd, uint64_t *id, struct error *err)
+int live_mount_prepare(struct live_mount *lm, int root_fd, uint64_t *id, struct error *err)
 {
     struct mounting *m = &lm->m;
     bool is_root;
@@ -166,9 +166,26 @@ int live_mount_attach(struct live_mount *lm, int root_fd, uint64_t *id, struct e
         r = make_tmpfs(m, err);
     if (r == 0 && (r = mount_id(m->fd, id, &is_root)) < 0)
         r = mounting_fail(m, -r, "find its id", err);
-    if (r == 0)
-        r = mounting_attach(m, err);
-    lm->r.root_fd = -EBADF; /* it stays the caller's */
+    return without_index(r, err);
+}
+
+/* umount2 takes no descriptor. The container's /proc is the container's to choose, so the descriptor's name
+ * is looked up in the host's, from the working directory. */
+static int unmount_fd(int fd_dir, int fd)
+{
+    char name[16];
+
+    snprintf(name, sizeof name, "%d", fd);
+    return fchdir(fd_dir) < 0 || sys_umount2(name, MNT_DETACH) < 0 ? -errno : 0;
+}
+
+int live_mount_attach(struct live_mount *lm, int fd_dir, struct error *err)
+{
+    int r = mounting_attach(&lm->m, err);
+
+    /* It may be the propagation that could not be set. */
+    if (r < 0)
+        (void)unmount_fd(fd_dir, lm->m.fd);
     return without_index(r, err);
 }
 
@@ -207,7 +224,6 @@ int live_mount_remove(const char *destination, int root_fd, int fd_dir, const ui
                       bool force, uint64_t *id, struct error *err)
 {
     _cleanup_free_ char *clean = NULL;
-    char name[16];
     int r = check_destination(destination, &clean, err);
 
     if (r < 0)
@@ -220,16 +236,12 @@ int live_mount_remove(const char *destination, int root_fd, int fd_dir, const ui
     r = check_removal(clean, fd, root_fd, added, n_added, force, id, err);
     if (r < 0)
         return r;
-    /* umount2 takes no descriptor. The container's /proc is the container's to choose, so the descriptor's
-     * name is looked up in the host's, from the working directory. */
-    snprintf(name, sizeof name, "%d", fd);
-    if (fchdir(fd_dir) < 0 || sys_umount2(name, MNT_DETACH) < 0) {
-        int code = errno;
-        error_sys(err, code, "unmount \"%s\"", clean);
-        if (code == EINVAL)
-            error_hint(err, "the kernel does not let a container part with this one: it came locked from "
-                            "outside of its user namespace");
-        return -code;
-    }
-    return 0;
+    r = unmount_fd(fd_dir, fd);
+    if (r == 0)
+        return 0;
+    error_sys(err, -r, "unmount \"%s\"", clean);
+    if (r == -EINVAL)
+        error_hint(err, "the kernel does not let a container part with this one: it came locked from "
+                        "outside of its user namespace");
+    return r;
 }

@@ -30,9 +30,12 @@ void live_mount_free(struct live_mount **lm);
 /* Where the source is in sight: clones it. */
 int live_mount_open(struct live_mount *lm, struct error *err);
 
-/* In the container's mount namespace, as its root: attaches it below @root_fd, and makes the destination if
- * it is not there. *id becomes the id of the new mount. */
-int live_mount_attach(struct live_mount *lm, int root_fd, uint64_t *id, struct error *err);
+/* In the container's mount namespace, as its root: finds the destination below @root_fd, which is borrowed
+ * until the end, or makes it if it is not there. *id becomes the id that the new mount has; nobody sees it
+ * yet. */
+int live_mount_prepare(struct live_mount *lm, int root_fd, uint64_t *id, struct error *err);
+/* Attaches it. @fd_dir: as below. After a failure it is nowhere. */
+int live_mount_attach(struct live_mount *lm, int fd_dir, struct error *err);
 
 /* In the container's mount namespace: takes away the mount at @destination, and all below it. Processes that
  * use its files keep them. @added: the ids of those that may go; with @force any may, but the root. @fd_dir:

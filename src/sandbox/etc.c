@@ -85,21 +85,29 @@ static const struct {
     {"resolv.conf", make_resolv_conf},
 };
 
-/* Is /etc/NAME of type @type in the image, by whatever links inside it? */
-static bool is_in_image(const struct layered *root, const char *name, mode_t type)
+/* Is /etc/NAME of type @type in the image, by whatever links inside it? 1, 0, or a negative errno. */
+static int is_in_image(const struct layered *root, const char *name, mode_t type, struct error *err)
 {
+    static const int absent[] = {ENOENT, ENOTDIR, ELOOP, EACCES, EXDEV};
     _cleanup_free_ char *path = str_printf("/etc/%s", name);
-    _cleanup_close_ int fd = path ? layered_open(root, path, O_PATH) : -1;
+    if (!path)
+        return error_oom(err);
+    _cleanup_close_ int fd = layered_open(root, path, O_PATH);
     struct stat st;
-    return fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type;
+    int code = fd < 0 ? -fd : fstat(fd, &st) < 0 ? errno : 0;
+    for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
+        if (code == absent[i])
+            return 0;
+    return code ? error_sys(err, code, "look at \"%s\" of the image", path) : (st.st_mode & S_IFMT) == type;
 }
 
 static int bind_file(const struct sandbox_etc *etc, const char *name, const char *text, cJSON *mounts,
                      struct error *err)
 {
-    if (!is_in_image(&etc->files, name, S_IFREG))
-        return 0;
-    int r = file_replace_at(etc->dir->fd, name, text, strlen(text), 0644, err);
+    int r = is_in_image(&etc->files, name, S_IFREG, err);
+    if (r <= 0)
+        return r;
+    r = file_replace_at(etc->dir->fd, name, text, strlen(text), 0644, err);
     if (r < 0)
         return r;
     _cleanup_free_ char *source = str_printf("%s/%s", etc->dir->path, name);
@@ -157,9 +165,11 @@ int sandbox_etc_apply(const struct sandbox_etc *etc, cJSON *mounts, struct error
         if (!text)
             return error_oom(err);
         /* An image that has a directory there wants it so. */
-        if (etc_fd >= 0 && is_in_image(&etc->files, files[i].name, S_IFDIR))
+        int r = etc_fd >= 0 ? is_in_image(&etc->files, files[i].name, S_IFDIR, err) : 0;
+        if (r > 0)
             continue;
-        int r = etc_fd >= 0 ? write_file(etc_fd, files[i].name, text, err)
+        if (r == 0)
+            r = etc_fd >= 0 ? write_file(etc_fd, files[i].name, text, err)
                             : bind_file(etc, files[i].name, text, mounts, err);
         if (r < 0)
             return r;

@@ -17,12 +17,14 @@ struct report {
     char text[2048];
 };
 
-static void send_report(int sock, int code, const char *text)
+/* Returns 0 or -errno. */
+static int send_report(int sock, int code, const char *text)
 {
     struct report report = {.code = code};
     size_t len = text ? strnlen(text, sizeof report.text - 1) : 0;
     memcpy(report.text, text ? text : "", len);
-    fd_send(sock, &report, offsetof(struct report, text) + len + 1, NULL, 0);
+    ssize_t n = fd_send(sock, &report, offsetof(struct report, text) + len + 1, NULL, 0);
+    return n < 0 ? (int)n : 0;
 }
 
 /* Receives one report; *code gets what it says and @err its text. A peer that died is -EPIPE. */
@@ -48,7 +50,9 @@ _Noreturn static void child(int sock, int (*call)(void *data, struct error *err)
         send_report(sock, errno, NULL);
         _exit(1);
     }
-    send_report(sock, 0, NULL);
+    /* Whoever was not told waits for ever, and we for its answer. */
+    if (send_report(sock, 0, NULL) < 0)
+        _exit(1);
     char go;
     size_t nfds = 0;
     if (fd_recv(sock, &go, 1, NULL, &nfds) != 1)

@@ -283,3 +283,19 @@ more"
     run inside ls /x
     [ "$status" -ne 0 ]
 }
+
+@test "a mount that cannot be recorded does not come to be" {
+    start
+    inside mkdir /spot
+    # The limit of file sizes stands for a full disk.
+    run bash -c 'trap "" XFSZ; ulimit -f 0; exec "$@"' bash "$BRYO" --root "$BRYO_ROOT" mounts add -s "$TMP/src" -d /spot "$ID"
+    assert_status 1
+    assert_output "mounts.json"
+    assert_output "(EFBIG)"
+    assert_equal "$(inside ls /spot)" ""
+    run bryo mounts list "$ID"
+    [[ $output != */spot* ]]
+    run bryo mounts add -s "$TMP/src" -d /spot "$ID"
+    assert_status 0
+    assert_equal "$(inside ls /spot)" file
+}

@@ -10,19 +10,20 @@
  * kernel ignores the setuid bit of newuidmap, so such a child must be let go before its execve.
  *
  * Theory of operation. Everything is traced from its birth (PTRACE_SEIZE), but only processes of the wanted
- * role stop at system calls; the rest runs at full speed. A call fails by being replaced by none at its entry
- * and by an error at its exit; close is carried out, since a close that fails has closed. A process that is
- * to be killed gets SIGKILL at the entry. What executes a program is another program from then on and let go,
- * but for the runtime, which may execute a sealed copy of itself. When the first process has ended, the rest
- * is let go and lives on.
+ * role stop at system calls; the rest runs at full speed. A call fails by being replaced at its entry by one
+ * without an effect, which every filter allows, and by an error at its exit; close is carried out, since a
+ * close that fails has closed. A process that is to be killed gets SIGKILL at the entry. What executes a
+ * program is another program from then on and let go, but for the runtime, which may execute a sealed copy of
+ * itself, and for bryo's own helpers. When the first process has ended, the rest is let go and lives on.
  *
- * Roles: `runtime` is the first process; `init` the container's init (a clone into namespaces, or by
- * CLONE_PARENT), also one that --attach names; ROLE/helperN the Nth program that ROLE starts, ROLE/childN the
- * Nth other child. With rights, ROLE/helperN/exec is the program itself. Calls before the first
- * sigaction(SIGPIPE), by which bryo begins, are the loader's and do not count.
+ * Roles: `runtime` is the first process; `init` the container's init (a clone into a pid namespace, or
+ * by CLONE_PARENT), also one that --attach names; ROLE/helperN the Nth program that ROLE starts, by vfork or
+ * in a user namespace, ROLE/childN the Nth other child, ROLE/threadN the Nth thread. ROLE/helperN/bryo-image
+ * is bryo's own program that the helper executes; with rights, ROLE/helperN/exec is any other. Calls before
+ * the first sigaction(SIGPIPE), by which bryo and its programs begin, are the loader's and do not count.
  *
  * The report: `call ROLE NAME NTH DETAIL` for each call of a trace, `hit …` when it was done, `end STATUS` at
- * last. The exit status is that of the program (128 + signal), 124 after the time limit, 125 for failures
+ * last. The exit status is that of the program (128 + signal), 224 after the time limit, 225 for failures
  * here.
  */
 #include <errno.h>
@@ -53,8 +54,8 @@
 #define PROCESSES_MAX 256
 #define CALLS_MAX     512
 #define DETAIL_MAX    256
-#define EXIT_TIMEOUT  124
-#define EXIT_OWN      125
+#define EXIT_TIMEOUT  224
+#define EXIT_OWN      225
 
 struct process {
     pid_t pid;
@@ -62,7 +63,8 @@ struct process {
     bool stopped;        /* waits for that event */
     bool counts;         /* its calls count */
     int fake;            /* errno to return at the exit of the call, 0: none */
-    unsigned helpers, children;
+    long argument;       /* the first of the call that was replaced; -1: none was */
+    unsigned helpers, children, threads;
     unsigned seen[CALLS_MAX];
 };
 
@@ -200,7 +202,7 @@ static struct process *find(struct injector *in, pid_t pid)
             return &in->all[i];
     if (in->n == PROCESSES_MAX)
         die("more than %d processes", PROCESSES_MAX);
-    in->all[in->n] = (struct process){.pid = pid};
+    in->all[in->n] = (struct process){.pid = pid, .argument = -1};
     return &in->all[in->n++];
 }
 
@@ -220,14 +222,32 @@ static bool matters(const struct injector *in, const struct process *p)
     return in->trace || (!in->hit && strncmp(in->role, p->role, strlen(p->role)) == 0);
 }
 
+static void set_register(const struct process *p, size_t offset, long value)
+{
+    if (ptrace(PTRACE_POKEUSER, p->pid, offset, value) < 0 && errno != ESRCH)
+        die("change a system call of %s: %s", p->role, strerror(errno));
+}
+#define REGISTER(name) offsetof(struct user_regs_struct, name)
+
+/* At the entry of a call: write(-1, …, …) takes its place. No call at all would be one that a filter knows
+ * nothing of, and kills for. */
+static void replace_call(struct process *p, const __uint64_t args[6])
+{
+    p->argument = (long)args[0];
+    set_register(p, REGISTER(orig_rax), SYS_write);
+    set_register(p, REGISTER(rdi), -1);
+}
+
 /* At the exit of a call. */
 static void leave_call(struct process *p)
 {
-    if (p->fake &&
-        ptrace(PTRACE_POKEUSER, p->pid, offsetof(struct user_regs_struct, rax), (long)-p->fake) < 0 &&
-        errno != ESRCH)
-        die("set the result of a system call of %s: %s", p->role, strerror(errno));
+    if (!p->fake)
+        return;
+    set_register(p, REGISTER(rax), -p->fake);
+    if (p->argument != -1)
+        set_register(p, REGISTER(rdi), p->argument); /* no call changes it */
     p->fake = 0;
+    p->argument = -1;
 }
 
 static void let_go(struct injector *in, struct process *p, int sig)
@@ -255,9 +275,22 @@ static void report_call(struct injector *in, const char *what, const struct proc
     fprintf(in->report, "%s %s %s %u %s\n", what, p->role, name, p->seen[nr], detail);
 }
 
-static bool is_program_of_its_own(const struct injector *in, const struct process *p)
+static bool is_ours(const char *path)
 {
-    return p->pid != in->first && !in->privileged;
+    const char *slash = strrchr(path, '/');
+
+    return strncmp(slash ? slash + 1 : path, "bryo-", 5) == 0;
+}
+
+/* The kernel gives no rights to a program whose tracer has none: such a one has to be let go before. */
+static bool needs_rights(const struct injector *in, const struct process *p, int nr, const __uint64_t args[6])
+{
+    char path[DETAIL_MAX] = "";
+
+    if (p->pid == in->first || in->privileged || (nr != SYS_execve && nr != SYS_execveat))
+        return false;
+    peek_text(p->pid, args[nr == SYS_execveat], path, sizeof path);
+    return !is_ours(path);
 }
 
 /* At the entry of a call. Returns false if the process is gone from the list. */
@@ -283,14 +316,12 @@ static bool enter_call(struct injector *in, struct process *p, const struct __pt
             (void)kill(p->pid, SIGKILL);
         } else {
             p->fake = in->error;
-            if (nr != SYS_close &&
-                ptrace(PTRACE_POKEUSER, p->pid, offsetof(struct user_regs_struct, orig_rax), -1L) < 0)
-                die("replace a system call of %s: %s", p->role, strerror(errno));
+            if (nr != SYS_close)
+                replace_call(p, info->entry.args);
         }
         return true;
     }
-    /* The kernel gives no rights to a program whose tracer has none. */
-    if ((nr == SYS_execve || nr == SYS_execveat) && is_program_of_its_own(in, p)) {
+    if (needs_rights(in, p, nr, info->entry.args)) {
         let_go(in, p, 0);
         return false;
     }
@@ -324,6 +355,14 @@ static bool other_namespace(pid_t a, pid_t b, const char *kind)
     return stat(path, &y) == 0 && x.st_ino != y.st_ino;
 }
 
+static bool is_thread_of(pid_t pid, pid_t leader)
+{
+    char path[48];
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d", (int)leader, (int)pid);
+    return access(path, F_OK) == 0;
+}
+
 /* The event of @p, which has a new child. */
 static void born(struct injector *in, struct process *p, int event)
 {
@@ -335,9 +374,12 @@ static void born(struct injector *in, struct process *p, int event)
         return;
     if (event == PTRACE_EVENT_VFORK)
         snprintf(role, sizeof role, "%.80s/helper%u", p->role, ++p->helpers);
-    else if (event == PTRACE_EVENT_CLONE || other_namespace(p->pid, (pid_t)pid, "user") ||
-             other_namespace(p->pid, (pid_t)pid, "pid"))
+    else if (is_thread_of((pid_t)pid, p->pid))
+        snprintf(role, sizeof role, "%.80s/thread%u", p->role, ++p->threads);
+    else if (event == PTRACE_EVENT_CLONE || other_namespace(p->pid, (pid_t)pid, "pid"))
         snprintf(role, sizeof role, "init");
+    else if (other_namespace(p->pid, (pid_t)pid, "user"))
+        snprintf(role, sizeof role, "%.80s/helper%u", p->role, ++p->helpers);
     else
         snprintf(role, sizeof role, "%.80s/child%u", p->role, ++p->children);
     child = find(in, (pid_t)pid);
@@ -356,13 +398,18 @@ static void born(struct injector *in, struct process *p, int event)
 static void executed(struct injector *in, struct process *p)
 {
     size_t len = strlen(p->role);
+    char path[DETAIL_MAX], link[32];
 
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)p->pid);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n < 0 ? 0 : n] = '\0';
     if (p->pid == in->first) {
         p->counts = false; /* the loader again */
         go_on(in, p, 0);
-    } else if (strstr(p->role, "/helper") && strcmp(p->role + len - 5, "/exec") != 0) {
+    } else if (is_ours(path) || (strstr(p->role, "/helper") && strcmp(p->role + len - 5, "/exec") != 0)) {
         memset(p->seen, 0, sizeof p->seen);
-        snprintf(p->role + len, sizeof p->role - len, "/exec");
+        p->counts = !is_ours(path);
+        snprintf(p->role + len, sizeof p->role - len, "/%s", p->counts ? "exec" : strrchr(path, '/') + 1);
         if (wanted(in, p))
             go_on(in, p, 0);
         else

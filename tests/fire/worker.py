@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import tarfile
 import time
 
 from scenarios import Wrong, need
@@ -32,8 +33,10 @@ class Outcome:
 
 
 class Worker:
-    def __init__(self, directory, bryo, inject, number):
-        self.bryo, self.inject = bryo, inject
+    """tree: where its containers have cgroups (cgroups.py); None: they have none."""
+
+    def __init__(self, directory, bryo, inject, number, tree):
+        self.bryo, self.inject, self.tree = bryo, inject, tree
         self.id = "fire%d" % number
         self.dir = directory
         self.root = directory + "/state"
@@ -126,7 +129,8 @@ class Worker:
 
     def argv(self, *words, root=None):
         # Without cgroups: where none is asked for, each failure to make one is tolerated.
-        return [self.bryo, "--root", root or self.root, "--cgroup-manager", "disabled", *words]
+        manager = "cgroupfs" if self.tree and not root else "disabled"
+        return [self.bryo, "--root", root or self.root, "--cgroup-manager", manager, *words]
 
     def must(self, *words, root=None):
         o = self.call(self.argv(*words, root=root))
@@ -247,7 +251,8 @@ class Worker:
             if len(living) > 1 and not others_may_live:
                 return False
             waits = living[s["pid"]].startswith(self.bryo)
-            return s["status"] == ("created" if waits else "running")
+            frozen = self.tree and self.tree.is_frozen(self.id)
+            return s["status"] == ("paused" if frozen else "created" if waits else "running")
         self.wait_for(matches, lambda: "the state lies: it is %s, and these processes live: %s" % (self.state(), self.children()))
 
     def mounts(self):
@@ -274,16 +279,29 @@ class Worker:
         for number in set(now[1]) | set(before[1]):
             a, b = before[1].get(number, ""), now[1].get(number, "")
             need(a == b or not (a and b or self.dir in a + b), "mounts of the host have changed: %r, before %r" % (b, a))
-        for name in ("home", "run", "tmp"):
+        for name in ("run", "tmp"):
             need(os.listdir(self.dir + "/" + name) == [], "left in %s: %s" % (name, os.listdir(self.dir + "/" + name)))
+        need(not self.cached(), "left in the cache: %s" % self.cached())
+        if self.tree:
+            need(not self.tree.left(self.id), "left as cgroups: %s" % self.tree.left(self.id))
         left = set(os.listdir(self.side))
         if not pid_file_may_stay:
             need(not left, "left beside the pid file: %s" % left)
         for name in left:
             os.unlink(self.side + "/" + name)
 
-    def cgroups_left(self):
-        return [d for d, _, _ in os.walk("/sys/fs/cgroup") if self.id in os.path.basename(d)]
+    def cached(self):
+        """What is in the home directory, but for the cache's own directories, which stay."""
+        stay = {self.dir + "/home/" + path for path in (".cache", ".cache/bryo", ".cache/bryo/sandbox")}
+        found = [d + "/" + name for d, directories, files in os.walk(self.dir + "/home") for name in directories + files]
+        return [path for path in found if path not in stay]
+
+    def need_image(self):
+        """A tarball of the root file system, once."""
+        path = self.dir + "/image.tar"
+        if not os.path.exists(path):
+            with tarfile.open(path, "w") as tar:
+                tar.add(self.bundle + "/rootfs", arcname=".")
 
     def force_away(self):
         """After a case that went wrong: the next one is to begin with nothing."""
@@ -292,6 +310,8 @@ class Worker:
                 os.kill(pid, signal.SIGKILL)
             except OSError:
                 pass
+        if self.tree:
+            self.tree.remove_left(self.id)
         time.sleep(0.05)
         self.children()
         shutil.rmtree(self.root, ignore_errors=True)

@@ -213,8 +213,10 @@ suite_fuzz() {
 suite_fire() {
     local seed=${FIRE_SEED:-$RANDOM} status=0
     gcc_build || return 1
-    run_as build-gcc "$TEST_USER" "$WORK/src/tests/fire/run" --seconds 50 --seed "$seed" || status=$?
+    run_as build-gcc "$TEST_USER" "$WORK/src/tests/fire/run" --seconds 30 --seed "$seed" || status=$?
     run_as build-gcc root "$WORK/src/tests/fire/run" --seconds 30 --seed "$seed" || status=$?
+    run_as build-gcc root env TMPDIR="$(private_dir tmp "$TEST_USER")" "$WORK/src/tests/fire/run" --user "$TEST_USER" \
+        --seconds 10 --seed "$seed" || status=$?
     return $status
 }
 
