@@ -16,6 +16,7 @@
 #include "cgroup/devices.h"
 #include "container/internal.h"
 #include "container/ports.h"
+#include "container/rdt.h"
 #include "userns/current.h"
 #include "userns/within.h"
 
@@ -195,13 +196,15 @@ static int emit_stats(const struct cgroup *cg, event_sink *emit, void *sink, str
     return r < 0 ? r : emit(sink, "stats", data, err);
 }
 
-/* Numbers of the cgroup, and of the network if that is bryo's; one of both is enough. */
+/* Numbers of the cgroup, of the network if that is bryo's, and of the class of Intel RDT; one is enough. */
 static int read_stats(const struct subject *s, cJSON **out, struct error *err)
 {
-    _cleanup_cjson_ cJSON *interface = NULL, *data = NULL;
+    _cleanup_cjson_ cJSON *interface = NULL, *rdt = NULL, *data = NULL;
     int r = network_interface_stats(&s->dir, &interface, err);
 
-    if (r == 0 && interface && !cgroup_exists(&s->cg)) {
+    if (r == 0)
+        r = rdt_stats(s->state, &rdt, err);
+    if (r == 0 && (interface || rdt) && !cgroup_exists(&s->cg)) {
         data = cJSON_CreateObject();
         r = data ? 0 : error_oom(err);
     } else if (r == 0) {
@@ -215,6 +218,8 @@ static int read_stats(const struct subject *s, cJSON **out, struct error *err)
     if (interface && (!list || !cJSON_AddItemToArray(list, interface)))
         return error_oom(err);
     (void)TAKE_PTR(interface);
+    if (rdt && json_add_item(data, "intel_rdt", TAKE_PTR(rdt)) < 0)
+        return error_oom(err);
     *out = TAKE_PTR(data);
     return 0;
 }

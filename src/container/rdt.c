@@ -54,6 +54,13 @@ int rdt_enter(const struct oci_state *state, pid_t pid, struct error *err)
     return resctrl_enter(&r, pid, err);
 }
 
+int rdt_stats(const struct oci_state *state, cJSON **out, struct error *err)
+{
+    const struct resctrl r = kept(state);
+
+    return resctrl_stats(&r, "/proc/self/mountinfo", out, err);
+}
+
 int rdt_remove(const struct oci_state *state, struct error *err)
 {
     const struct resctrl r = kept(state);

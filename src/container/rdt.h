@@ -16,5 +16,7 @@ int rdt_make(struct container *c, struct error *err);
 int rdt_unmake(struct container *c, struct error *err);
 /* Puts a process there that is no child of init. */
 int rdt_enter(const struct oci_state *state, pid_t pid, struct error *err);
+/* resctrl_stats of the container's class; *out is NULL without one. The caller frees. */
+int rdt_stats(const struct oci_state *state, cJSON **out, struct error *err);
 /* Removes what was made for the container alone. */
 int rdt_remove(const struct oci_state *state, struct error *err);

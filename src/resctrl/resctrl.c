@@ -3,7 +3,7 @@
  *
  * Paths are plain ones of the host: resctrl is the kernel's, and only root may mount or change it.
  */
-#include "resctrl/resctrl.h"
+#include "resctrl/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static int take_mount(void *data, const struct mountinfo *line)
     return *root ? 0 : -ENOMEM;
 }
 
-static int find_root(const char *mountinfo, char **root, struct error *err)
+int resctrl_find_root(const char *mountinfo, char **root, struct error *err)
 {
     int r = mountinfo_each(mountinfo, take_mount, root, err);
 
@@ -166,7 +166,7 @@ int resctrl_plan(struct resctrl *out, const char *mountinfo, const struct oci_in
     *out = (struct resctrl){0};
     if (!rdt)
         return 0;
-    r = find_root(mountinfo, &root, err);
+    r = resctrl_find_root(mountinfo, &root, err);
     if (r < 0)
         return r;
     out->group = is_root(rdt->clos_id) ? strdup(root) : str_printf("%s/%s", root, named ? rdt->clos_id : id);

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -49,6 +50,12 @@ int resctrl_update(const struct resctrl *r, const char *l3, const char *mem_bw, 
 
 /* Removes the monitoring group, and the class if it is the container's own or fresh. What is gone is fine. */
 int resctrl_remove(const struct resctrl *r, struct error *err);
+
+/* The numbers of the class and, of the container's own or where it has a monitoring group, what is counted
+ * there: the member intel_rdt of runc's events, with the lines of schemata as l3_cache_schema, mem_bw_schema
+ * and schemata, the root's beside them, info/ as l3_cache_info and mem_bw_info, and an element a cache in
+ * mbm_stats (bytes) and cmt_stats (bytes). *out is NULL without a class; the caller frees it. */
+int resctrl_stats(const struct resctrl *r, const char *mountinfo, cJSON **out, struct error *err);
 
 void resctrl_free(struct resctrl *r);
 

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "resctrl/resctrl.h"
 
@@ -378,13 +379,112 @@ static void schemata(void **state)
             fail_msg("\"%s\"", cases[i].lines);
 }
 
+/* What a processor with all of it shows, and a class with a monitoring group on two caches. */
+static void make_numbers(void)
+{
+    static const char *const dirs[] = {"info/L3",
+                                       "info/MB",
+                                       "moss",
+                                       "moss/mon_data",
+                                       "moss/mon_data/mon_L3_00",
+                                       "moss/mon_groups",
+                                       "moss/mon_groups/moss",
+                                       "moss/mon_groups/moss/mon_data",
+                                       "moss/mon_groups/moss/mon_data/mon_L3_01",
+                                       "moss/mon_groups/moss/mon_data/mon_L3_00"};
+    static const char *const files[][2] = {
+        {"info/L3/cbm_mask", "7ff\n"},
+        {"info/L3/min_cbm_bits", "2\n"},
+        {"info/L3/num_closids", "16\n"},
+        {"info/L3/shareable_bits", "600\n"},
+        {"info/MB/bandwidth_gran", "10\n"},
+        {"info/MB/delay_linear", "1\n"},
+        {"info/MB/min_bandwidth", "10\n"},
+        {"info/MB/num_closids", "8\n"},
+        {"moss/schemata", "    MB:0= 20;1=100\n    L3:0=007f0;1=7ff\n    L2:0=ff\n"},
+        {"moss/mon_data/mon_L3_00/llc_occupancy", "77\n"},
+        {"moss/mon_groups/moss/mon_data/mon_L3_00/llc_occupancy", "1048576\n"},
+        {"moss/mon_groups/moss/mon_data/mon_L3_00/mbm_total_bytes", "18446744073709551615\n"},
+        {"moss/mon_groups/moss/mon_data/mon_L3_00/mbm_local_bytes", "5\n"},
+        {"moss/mon_groups/moss/mon_data/mon_L3_01/llc_occupancy", "0\n"},
+        {"moss/mon_groups/moss/mon_data/mon_L3_01/mbm_total_bytes", "Unavailable\n"},
+        {"moss/mon_groups/moss/mon_data/mon_L3_01/mbm_local_bytes", "6\n"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+        make(dirs[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        put(files[i][0], files[i][1]);
+}
+
+static void assert_stats(const struct resctrl *r, const char *expected)
+{
+    _cleanup_error_ struct error err = ERROR_INIT;
+    _cleanup_cjson_ cJSON *json = NULL;
+
+    assert_int_equal(resctrl_stats(r, mounts, &json, &err), 0);
+    _cleanup_free_ char *text = json ? json_print(json, false) : NULL;
+    assert_string_equal(text ? text : "nothing\n", expected);
+}
+
+#define INFO_L3 "\"l3_cache_info\":{\"cbm_mask\":\"7ff\",\"min_cbm_bits\":2,\"num_closids\":16},"
+#define ROOTS   "\"mem_bw_schema_root\":\"MB:0=100\",\"l3_cache_schema_root\":\"L3:0=7ff\","
+#define MOSS    "\"mem_bw_schema\":\"MB:0= 20;1=100\",\"l3_cache_schema\":\"L3:0=007f0;1=7ff\","
+#define INFO_MB                                                                                          \
+    "\"mem_bw_info\":{\"bandwidth_gran\":10,\"delay_linear\":1,\"min_bandwidth\":10,\"num_closids\":8}," \
+    "\"schemata\":["
+#define MOSS_LINES "\"MB:0= 20;1=100\",\"L3:0=007f0;1=7ff\",\"L2:0=ff\"]"
+
+static void numbers(void **state)
+{
+    _cleanup_resctrl_ struct resctrl own = {.group = str_printf("%s/moss", root), .own = true},
+                                     watched = {.group = str_printf("%s/moss", root),
+                                                .monitor = str_printf("%s/moss/mon_groups/moss", root)},
+                                     shared = {.group = str_printf("%s/gold", root)};
+    const struct resctrl none = {0};
+
+    (void)state;
+    make_numbers();
+    /* A counter that the kernel can't read just now is left out, a number of 64 bits is told exactly. */
+    assert_stats(&watched, "{" INFO_L3 ROOTS MOSS INFO_MB MOSS_LINES
+                           ",\"mbm_stats\":[{\"mbm_total_bytes\":18446744073709551615,\"mbm_local_bytes\":5},"
+                           "{\"mbm_local_bytes\":6}]"
+                           ",\"cmt_stats\":[{\"llc_occupancy\":1048576},{\"llc_occupancy\":0}]}\n");
+    /* A class of its own counts the container, and this processor counts no bandwidth. */
+    assert_stats(&own,
+                 "{" INFO_L3 ROOTS MOSS INFO_MB MOSS_LINES ",\"cmt_stats\":[{\"llc_occupancy\":77}]}\n");
+    /* A class with others in it counts them as well. */
+    make("gold/mon_data");
+    make("gold/mon_data/mon_L3_00");
+    put("gold/mon_data/mon_L3_00/llc_occupancy", "9\n");
+    assert_stats(&shared,
+                 "{" INFO_L3 ROOTS
+                 "\"mem_bw_schema\":\"MB:0= 20;1= 70\",\"l3_cache_schema\":\"L3:0=007f0;1=0001f\"," INFO_MB
+                 "\"MB:0= 20;1= 70\",\"L3:0=007f0;1=0001f\"]}\n");
+    assert_stats(&none, "nothing\n");
+    /* Unmounted meanwhile. */
+    put("mountinfo", "21 20 0:5 / /proc rw - proc proc rw\n");
+    assert_stats(&own, "nothing\n");
+}
+
+/* A processor that only watches has no info/L3 and no schemata. */
+static void numbers_of_little(void **state)
+{
+    _cleanup_resctrl_ struct resctrl r = {.group = str_printf("%s/fern", root), .own = true};
+
+    (void)state;
+    make("fern");
+    put("schemata", "");
+    assert_stats(&r, "{}\n");
+}
+
 int main(void)
 {
 #define PLAYED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        PLAYED(own_class),      PLAYED(named_class),    PLAYED(default_class),
-        PLAYED(named_and_made), PLAYED(nothing_asked),  PLAYED(refusals),
-        PLAYED(no_resctrl),     PLAYED(kernel_refuses), cmocka_unit_test(schemata),
+        PLAYED(own_class),          PLAYED(named_class), PLAYED(default_class),     PLAYED(named_and_made),
+        PLAYED(nothing_asked),      PLAYED(refusals),    PLAYED(no_resctrl),        PLAYED(kernel_refuses),
+        cmocka_unit_test(schemata), PLAYED(numbers),     PLAYED(numbers_of_little),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
