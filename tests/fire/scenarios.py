@@ -179,6 +179,11 @@ def with_image(w):
     w.need_image()
 
 
+def with_stored_image(w):
+    w.need_image()
+    w.must("images", "import", w.dir + "/image.tar")
+
+
 def sandbox_has_run(w):
     need(w.output() == "ran\n", "the program printed %r" % w.output())
     sandbox_is_gone(w)
@@ -324,6 +329,8 @@ SCENARIOS = [
     Scenario("mounts-remove", ("mounts", "remove", "--destination", "/tmp", "ID"), is_not_mounted, before=with_mount, config=sleeps),
     Scenario("sandbox", ("sandbox", "--name", "ID", "DIR/image.tar", "--", "/bin/sh", "-c", "echo ran; exit 7"), sandbox_has_run,
              undone=sandbox_is_gone, before=with_image, code=7),
+    Scenario("sandbox-stored", ("sandbox", "--name", "ID", "DIR/image.tar", "--", "/bin/sh", "-c", "echo ran; exit 7"),
+             sandbox_has_run, undone=sandbox_is_gone, before=with_stored_image, code=7),
     Scenario("sandbox-directory", ("sandbox", "--name", "ID", "--tmpfs", "/tmp", "BUNDLE/rootfs", "--", "/bin/sh", "-c",
                                    "echo ran; exit 7"), sandbox_has_run, undone=sandbox_is_gone, code=7),
     # Where no cgroup is possible, limits are dropped with a warning.

@@ -1,6 +1,7 @@
 """A place where one container at a time is put under fire, and the eyes that look whether all is well afterwards."""
 import array
 import ctypes
+import glob
 import json
 import os
 import shutil
@@ -14,6 +15,11 @@ from scenarios import Wrong, need
 PR_SET_CHILD_SUBREAPER = 36
 CALL_SECONDS = 60
 SLOW_SECONDS = 9  # a call that takes longer hangs: bryo waits 10 s where it waits at all
+
+
+def of_root(entry):
+    entry.uid = entry.gid = 0
+    return entry
 
 
 def find_busybox():
@@ -281,6 +287,7 @@ class Worker:
             need(a == b or not (a and b or self.dir in a + b), "mounts of the host have changed: %r, before %r" % (b, a))
         for name in ("run", "tmp"):
             need(os.listdir(self.dir + "/" + name) == [], "left in %s: %s" % (name, os.listdir(self.dir + "/" + name)))
+        self.empty_store()
         need(not self.cached(), "left in the cache: %s" % self.cached())
         if self.tree:
             need(not self.tree.left(self.id), "left as cgroups: %s" % self.tree.left(self.id))
@@ -291,17 +298,29 @@ class Worker:
             os.unlink(self.side + "/" + name)
 
     def cached(self):
-        """What is in the home directory, but for the cache's own directories, which stay."""
+        """What is in the home directory, but for the cache's own directories, which stay, and the store of images."""
         stay = {self.dir + "/home/" + path for path in (".cache", ".cache/bryo", ".cache/bryo/sandbox")}
         found = [d + "/" + name for d, directories, files in os.walk(self.dir + "/home") for name in directories + files]
-        return [path for path in found if path not in stay]
+        return [path for path in found if path not in stay and not path.startswith(self.dir + "/home/.local")]
+
+    def empty_store(self):
+        """What is in the store of images is whole, and goes away when it is asked to."""
+        place = self.dir + "/home/.local"
+        if not os.path.exists(place):
+            return
+        for words in (("images", "check"), ("images", "prune", "--all")):
+            self.must(*words)
+        left = [path for kind in ("images", "layers", "tmp") for path in glob.glob("%s/share/bryo/*/%s/*" % (place, kind))]
+        need(not left, "left in the store: %s" % left)
+        shutil.rmtree(place)
 
     def need_image(self):
         """A tarball of the root file system, once."""
         path = self.dir + "/image.tar"
         if not os.path.exists(path):
             with tarfile.open(path, "w") as tar:
-                tar.add(self.bundle + "/rootfs", arcname=".")
+                tar.add(self.bundle + "/rootfs", arcname=".", filter=of_root)
+            os.utime(path, (1e9, 1e9))  # a file that has just changed is read once more
 
     def force_away(self):
         """After a case that went wrong: the next one is to begin with nothing."""
