@@ -48,7 +48,7 @@ _bryo()
         [features]='-h --help'
         [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --scratch --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback -p --publish --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --lazy --max-size -h --help'
         [unpack]='--max-size -h --help'
-        [images]='-f --format -q --quiet --name -a --all --older-than --max-size -h --help'
+        [images]='-f --format -q --quiet --name --platform -a --all --older-than --max-size -h --help'
         [check]='-f --format -h --help'
         [help]='-h --help'
     )
@@ -172,6 +172,7 @@ _bryo()
         ['images -f']=': table json'
         ['images --format']=': table json'
         ['images --name']=':'
+        ['images --platform']=':'
         ['images --older-than']=':'
         ['images --max-size']=':'
         ['check -f']=': table json'

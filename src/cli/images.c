@@ -18,6 +18,7 @@ struct images_options {
     const char *format;
     const char *name;
     const char *older_than;
+    const char *platform;
     uint64_t max_size;
     bool all, quiet;
 };
@@ -59,6 +60,8 @@ static const struct option_def options[] = {
      "list, prune: a table for people (the default), or JSON", .check = option_table_or_json},
     {"quiet", 'q', OPT_FLAG, AT(quiet), NULL, "list: print the ids only"},
     {"name", 0, OPT_STRING, AT(name), "NAME", "import: the name to give it", .check = option_not_empty},
+    {"platform", 0, OPT_STRING, AT(platform), "OS/ARCH[/VARIANT]",
+     "import: which one of an image for several; default this machine's", .check = images_check_platform},
     {"all", 'a', OPT_FLAG, AT(all), NULL, "prune: also images that have a name"},
     {"older-than", 0, OPT_STRING, AT(older_than), "TIME",
      "prune: only what was not used for that long, such as 30d or 12h", .check = check_age},
@@ -173,7 +176,7 @@ static int import(struct images *images, const struct invocation *inv, struct er
 
     progress_init(&progress, inv->log, inv->args[1]);
     struct image_events events = progress_events(&progress);
-    int r = images_import(images, inv->args[1], o->name, o->max_size, &events, &id, err);
+    int r = images_import(images, inv->args[1], o->name, o->platform, o->max_size, &events, &id, err);
     if (r < 0)
         return r;
     strbuf_addf(&out, "%s\n", id);
@@ -265,6 +268,7 @@ static int run(const struct invocation *inv, struct error *err)
         const char *misplaced = (o->format && !actions[i].formats)                           ? "format"
                                 : (o->quiet && actions[i].run != list)                       ? "quiet"
                                 : (o->name && !actions[i].imports)                           ? "name"
+                                : (o->platform && !actions[i].imports)                       ? "platform"
                                 : (o->all && !actions[i].prunes)                             ? "all"
                                 : (o->older_than && !actions[i].prunes)                      ? "older-than"
                                 : (o->max_size && !actions[i].prunes && !actions[i].imports) ? "max-size"

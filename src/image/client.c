@@ -44,13 +44,25 @@ static int make_argv(const char *const *words, size_t n, char ***argv, struct er
     return 0;
 }
 
-int image_unpack_argv(const char *helper, const char *name, uint64_t max_bytes, uint64_t max_entries,
-                      char ***argv, struct error *err)
+static int limited_argv(const char *helper, const char *command, const char *name, uint64_t max_bytes,
+                        uint64_t max_entries, char ***argv, struct error *err)
 {
     _cleanup_free_ char *bytes = str_printf("%llu", (unsigned long long)max_bytes);
     _cleanup_free_ char *entries = str_printf("%llu", (unsigned long long)max_entries);
 
-    return make_argv((const char *[]){helper, "unpack", name, bytes, entries}, 5, argv, err);
+    return make_argv((const char *[]){helper, command, name, bytes, entries}, 5, argv, err);
+}
+
+int image_unpack_argv(const char *helper, const char *name, uint64_t max_bytes, uint64_t max_entries,
+                      char ***argv, struct error *err)
+{
+    return limited_argv(helper, "unpack", name, max_bytes, max_entries, argv, err);
+}
+
+int image_transport_argv(const char *helper, const char *name, uint64_t max_bytes, uint64_t max_entries,
+                         char ***argv, struct error *err)
+{
+    return limited_argv(helper, "transport", name, max_bytes, max_entries, argv, err);
 }
 
 int image_layer_argv(const char *helper, const struct image_layer_request *q, char ***argv, struct error *err)

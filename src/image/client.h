@@ -53,6 +53,10 @@ int image_helper_path(char **path, struct error *err);
 int image_unpack_argv(const char *helper, const char *name, uint64_t max_bytes, uint64_t max_entries,
                       char ***argv, struct error *err);
 
+/* The same for `bryo-image transport`. */
+int image_transport_argv(const char *helper, const char *name, uint64_t max_bytes, uint64_t max_entries,
+                         char ***argv, struct error *err);
+
 /* The argument vector of `bryo-image layer`. */
 struct image_layer_request {
     const char *name;                /* what messages call the archive */

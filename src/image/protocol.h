@@ -5,6 +5,8 @@
  *
  *   bryo-image unpack NAME MAX_BYTES MAX_ENTRIES
  *       archive on descriptor 3, empty destination directory (open for reading) on 4
+ *   bryo-image transport NAME MAX_BYTES MAX_ENTRIES
+ *       the same for an image in a transport format, which "unpack" refuses
  *   bryo-image layer NAME MAX_BYTES MAX_ENTRIES layer|root BLOB CONTENT
  *       the same for the store: with digests, and "layer": entries may be whiteouts. BLOB and CONTENT are the
  *       SHA-256 that the archive must have, as it is and decompressed; "-": any

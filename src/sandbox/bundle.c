@@ -107,9 +107,15 @@ static void give_back(const struct runtime *rt, const struct bundle *b, const st
 static int fill_root(struct image *image, const struct idmap *map, int fd, uint64_t max_size,
                      const struct image_events *events, struct error *err)
 {
-    if (!image->stored.json)
-        return worker_unpack(map, image->name, image->fd, fd, max_size, events, err);
-    return image_copy_layers(image, map, fd, events, err);
+    const struct store_request request = {.max_bytes = max_size, .events = events};
+    if (image->fd >= 0 && !image->layout) {
+        int r = worker_unpack(map, image->name, image->fd, fd, max_size, events, err);
+        if (r != -EMEDIUMTYPE || lseek(image->fd, 0, SEEK_SET) < 0)
+            return r;
+        error_clear(err); /* an image in a transport format goes by the store */
+    }
+    int r = image_store(image, map, &request, err);
+    return r < 0 ? r : image_copy_layers(image, map, fd, events, err);
 }
 
 static int unpack_root(struct bundle *b, struct image *image, const struct idmap *map, uint64_t max_size,

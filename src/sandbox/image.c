@@ -49,7 +49,7 @@ static int no_such_image(const char *name, struct error *err)
     return -ENOENT;
 }
 
-static int check_directory(const struct image *image, struct error *err)
+static int check_directory(struct image *image, struct error *err)
 {
     if (faccessat(image->fd, "config.json", F_OK, 0) == 0 && faccessat(image->fd, "rootfs", F_OK, 0) == 0) {
         error_set(err, EINVAL, "image \"%s\": this is an OCI bundle, not a root file system", image->name);
@@ -57,14 +57,9 @@ static int check_directory(const struct image *image, struct error *err)
                    image->name, image->name);
         return -EINVAL;
     }
-    if (faccessat(image->fd, "oci-layout", F_OK, 0) == 0) {
-        error_set(err, ENOTSUP,
-                  "image \"%s\": this is an OCI image layout, which this version of bryo does not read",
-                  image->name);
-        error_hint(err,
-                   "IMAGE is a tarball or a directory of a root file system, as podman export writes it");
-        return -ENOTSUP;
-    }
+    image->layout =
+        faccessat(image->fd, "oci-layout", F_OK, 0) == 0 && faccessat(image->fd, "index.json", F_OK, 0) == 0;
+    image->directory = !image->layout;
     return 0;
 }
 
@@ -118,7 +113,13 @@ int image_store(struct image *image, const struct idmap *map, const struct store
     if (image->stored.json)
         return 0;
     int r = store_open(&image->store, map, true, err);
-    return r < 0 ? r : store_import_archive(&image->store, image->fd, image->name, q, &image->stored, err);
+    if (r < 0)
+        return r;
+    if (image->source.kind != SOURCE_PLAIN)
+        return store_import_source(&image->store, &image->source, q, &image->stored, err);
+    if (image->layout)
+        return store_import_layout(&image->store, image->fd, image->name, q, &image->stored, err);
+    return store_import_archive(&image->store, image->fd, image->name, q, &image->stored, err);
 }
 
 int image_open(const char *name, const struct idmap *map, struct image *image, struct error *err)
@@ -126,6 +127,9 @@ int image_open(const char *name, const struct idmap *map, struct image *image, s
     if (str_empty(name))
         return error_set(err, EINVAL, "image \"\": the name is empty");
     image->name = name;
+    int r = source_parse(name, &image->source, err);
+    if (r < 0 || image->source.kind != SOURCE_PLAIN)
+        return r;
     struct stat st;
     bool standard_input = !strcmp(name, "-");
     if (!standard_input && stat(name, &st) < 0)
@@ -148,14 +152,14 @@ int image_open(const char *name, const struct idmap *map, struct image *image, s
     image->path = path_absolute(name);
     if (!image->path)
         return error_oom(err);
-    image->directory = S_ISDIR(st.st_mode);
-    return image->directory ? check_directory(image, err) : 0;
+    return S_ISDIR(st.st_mode) ? check_directory(image, err) : 0;
 }
 
 void image_close(struct image *image)
 {
     free(image->path);
     image->path = NULL;
+    source_free(&image->source);
     fd_close(&image->fd);
     store_image_close(&image->stored);
     store_close(&image->store);

@@ -12,6 +12,8 @@
 struct image {
     const char *name;          /* as the user wrote it; borrowed */
     char *path;                /* absolute, of a file or directory; owned */
+    struct source source;      /* the transport that the name has */
+    bool layout;               /* a directory with an OCI image layout */
     bool directory;            /* a root file system used in place */
     int fd;                    /* of the file or directory, open for reading; -EBADF: an image of the store */
     struct store store;        /* open behind image_store */
@@ -23,10 +25,10 @@ struct image {
  * the store for @map. What can be no image is refused with a hint: a name of a registry that the store does
  * not have, an OCI bundle, a device. Whether a file is an archive the helper tells, by content. */
 int image_open(const char *name, const struct idmap *map, struct image *image, struct error *err);
-/* Is the archive in the store already? Then image->stored is open. Returns 1, 0, or a failure. Not for a
+/* Is an archive in the store already? Then image->stored is open. Returns 1, 0, or a failure. Not for a
  * directory. */
 int image_find(struct image *image, const struct idmap *map, struct error *err);
-/* Brings an archive into the store, unless it is there: then image->stored is open, whatever it was. Not for
+/* Brings it into the store, unless it is there: then image->stored is open, whatever it was. Not for
  * a directory. The ending signals must be blocked. */
 int image_store(struct image *image, const struct idmap *map, const struct store_request *q,
                 struct error *err);

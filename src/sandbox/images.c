@@ -230,15 +230,26 @@ int images_remove(struct images *i, const char *name, struct store_pruned *done,
     return r;
 }
 
-int images_import(struct images *i, const char *source, const char *name, uint64_t max_bytes,
-                  const struct image_events *events, char **id, struct error *err)
+int images_check_platform(const char *text, struct error *err)
 {
-    const struct store_request request = {.max_bytes = max_bytes, .events = events, .sync = true};
+    struct oci_platform unused;
+
+    return oci_platform_parse(text, &unused, err);
+}
+
+int images_import(struct images *i, const char *source, const char *name, const char *platform,
+                  uint64_t max_bytes, const struct image_events *events, char **id, struct error *err)
+{
+    struct oci_platform for_platform;
+    const struct store_request request = {
+        .max_bytes = max_bytes, .events = events, .platform = platform ? &for_platform : NULL, .anew = true};
     _cleanup_image_ struct image image = IMAGE_INIT;
     _cleanup_free_ char *full = NULL;
     sigset_t old;
     int r = name ? store_name_check(name, &full, err) : 0;
 
+    if (r == 0 && platform)
+        r = oci_platform_parse(platform, &for_platform, err);
     if (r == 0)
         r = image_open(source, &i->map, &image, err);
     if (r < 0)

@@ -32,10 +32,13 @@ int images_tag(struct images *i, const char *image, const char *name, struct err
  * its id. -EBUSY if it is used. */
 int images_remove(struct images *i, const char *image, struct store_pruned *done, struct error *err);
 
-/* Brings @source into the store, on the disk for sure, as @name (may be NULL). *id: of the image; the caller
+/* Brings @source into the store, on the disk for sure, as @name (may be NULL). @platform: of an
+ * image for several, as oci_platform_parse takes it; NULL: this machine's. *id: of the image; the caller
  * frees. */
-int images_import(struct images *i, const char *source, const char *name, uint64_t max_bytes,
-                  const struct image_events *events, char **id, struct error *err);
+int images_import(struct images *i, const char *source, const char *name, const char *platform,
+                  uint64_t max_bytes, const struct image_events *events, char **id, struct error *err);
+/* Is @text a platform? A check for the table of options. */
+int images_check_platform(const char *text, struct error *err);
 
 int images_prune(struct images *i, const struct store_prune *what, struct store_pruned *done,
                  struct error *err);

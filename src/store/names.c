@@ -214,24 +214,26 @@ int store_find(const struct store *s, const char *text, char id[SHA256_HEX + 1],
 }
 
 /* What changes whenever the content does; nobody can set the time of the last change of the inode. */
-static char *file_key(const struct stat *st)
+static char *file_key(const struct stat *st, const char *variant)
 {
-    return str_printf("%llx-%llx-%llx-%llx.%lx-%llx.%lx", (unsigned long long)st->st_dev,
+    return str_printf("%llx-%llx-%llx-%llx.%lx-%llx.%lx%s", (unsigned long long)st->st_dev,
                       (unsigned long long)st->st_ino, (unsigned long long)st->st_size,
                       (unsigned long long)st->st_mtim.tv_sec, (unsigned long)st->st_mtim.tv_nsec,
-                      (unsigned long long)st->st_ctim.tv_sec, (unsigned long)st->st_ctim.tv_nsec);
+                      (unsigned long long)st->st_ctim.tv_sec, (unsigned long)st->st_ctim.tv_nsec, variant);
 }
 
-int store_file_find(const struct store *s, const struct stat *st, char id[SHA256_HEX + 1])
+int store_file_find(const struct store *s, const struct stat *st, const char *variant,
+                    char id[SHA256_HEX + 1])
 {
-    _cleanup_free_ char *key = file_key(st);
+    _cleanup_free_ char *key = file_key(st, variant);
 
     return key ? store_read_link(s, STORE_FILES, key, id) : -ENOMEM;
 }
 
-int store_file_set(const struct store *s, const struct stat *st, const char *id, struct error *err)
+int store_file_set(const struct store *s, const struct stat *st, const char *variant, const char *id,
+                   struct error *err)
 {
-    _cleanup_free_ char *key = file_key(st);
+    _cleanup_free_ char *key = file_key(st, variant);
 
     return key ? store_link(s, STORE_FILES, key, id, err) : error_oom(err);
 }

@@ -91,9 +91,12 @@ int store_name_remove(const struct store *s, const char *name, struct error *err
 int store_find(const struct store *s, const char *text, char id[SHA256_HEX + 1], bool *by_name,
                struct error *err);
 
-/* The archive that is a file with @st: which image is it? 0 or -ENOENT. */
-int store_file_find(const struct store *s, const struct stat *st, char id[SHA256_HEX + 1]);
-int store_file_set(const struct store *s, const struct stat *st, const char *id, struct error *err);
+/* The archive that is a file with @st: which image is it? @variant: which one of it, "" if it is but one. 0
+ * or -ENOENT. */
+int store_file_find(const struct store *s, const struct stat *st, const char *variant,
+                    char id[SHA256_HEX + 1]);
+int store_file_set(const struct store *s, const struct stat *st, const char *variant, const char *id,
+                   struct error *err);
 
 /* Calls @each for every name, sorted; or only for those of image @id if that is not NULL. */
 int store_names(const struct store *s, const char *id, char ***names, struct error *err);

@@ -555,7 +555,7 @@ sys.stdout.buffer.write(bytes(random.randrange(256) for _ in range(200000)))' >"
     hostile docker-save
     unpack
     assert_failed "an image archive (docker save or an OCI layout), not a root file system"
-    assert_output "h make one of it: "
+    assert_output "h bryo images import reads it"
     hostile oci-archive
     unpack
     assert_failed "an image archive"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
@@ -61,16 +62,23 @@ static bool slot_is(const struct dirs_slot *s, const char *path, size_t len, uin
 static int open_or_make(struct dirs *d, int at, const char *name, struct error *err)
 {
     int fd = openat(at, name, DIR_FLAGS | O_NOFOLLOW);
+    struct stat st;
 
     if (fd >= 0)
         return fd;
-    if (errno != ENOENT)
-        return -errno;
+    int code = errno;
+    bool gone =
+        code == ENOTDIR && d->layer && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && whiteout_is(&st);
+    if (code != ENOENT && !gone)
+        return -code;
     int r = limits_entry(d->limits, err);
     if (r < 0)
         return r;
-    if (mkdirat(at, name, IMPLICIT_MODE) < 0)
+    if ((gone && unlinkat(at, name, 0) < 0) || mkdirat(at, name, IMPLICIT_MODE) < 0)
         return -errno;
+    r = gone ? whiteout_make_opaque_at(at, name, d->form, err) : 0;
+    if (r < 0)
+        return r;
     fd = openat(at, name, DIR_FLAGS | O_NOFOLLOW);
     return fd < 0 ? -errno : fd;
 }
@@ -109,7 +117,7 @@ static int open_dir(struct dirs *d, char *path, size_t len, struct error *err)
 {
     int fd = len < PATH_MAX ? path_open_in_root(d->root, path, DIR_FLAGS, 0) : -ENAMETOOLONG;
 
-    if (fd == -ENOENT || fd == -ENAMETOOLONG)
+    if (fd == -ENOENT || fd == -ENAMETOOLONG || (fd == -ENOTDIR && d->layer))
         fd = walk(d, path, err);
     if (fd < 0 && (!err || !err->code)) {
         _cleanup_free_ char *quoted = str_quote(path, 200);

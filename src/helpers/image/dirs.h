@@ -10,17 +10,21 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "helpers/image/limits.h"
+#include "helpers/image/whiteout.h"
 
 #define DIRS_SLOTS 64
 
 struct dirs {
     int root;              /* borrowed */
     struct limits *limits; /* borrowed: directories made on the way are entries, too */
+    bool layer; /* a whiteout that lies where a directory is meant gives way to one that is opaque */
+    enum whiteout_form form;
     uint64_t clock;
     size_t last; /* the slot used last */
     struct dirs_slot {

@@ -25,6 +25,7 @@ struct extract {
     struct dirs dirs;
     struct deferred deferred;
     struct strbuf name; /* the clean name of the entry at hand */
+    bool transport;     /* it may look like an image in a transport format */
     bool layer;         /* entries may be whiteouts */
     enum whiteout_form form;
     uint64_t whiteouts; /* made so far */

@@ -56,15 +56,24 @@ static int unpack(struct unpack *u, char **limits, struct status *status, struct
     return r;
 }
 
-static int run_unpack(char **argv, struct status *status, struct error *err)
+static int unpack_plainly(struct unpack *u, char **argv, struct status *status, struct error *err)
 {
-    struct unpack u = {.name = argv[0]};
     struct unpacked done = {0};
-    int r = unpack(&u, argv + 1, status, &done, err);
+    int r = unpack(u, argv + 1, status, &done, err);
 
     if (r == 0)
         status_done(status, done.limits.entries, done.limits.bytes);
     return r;
+}
+
+static int run_unpack(char **argv, struct status *status, struct error *err)
+{
+    return unpack_plainly(&(struct unpack){.name = argv[0]}, argv, status, err);
+}
+
+static int run_transport(char **argv, struct status *status, struct error *err)
+{
+    return unpack_plainly(&(struct unpack){.name = argv[0], .transport = true}, argv, status, err);
 }
 
 static const char *whiteouts_name(const struct unpacked *u)
@@ -162,8 +171,8 @@ static const struct {
     int args;
     int (*run)(char **argv, struct status *status, struct error *err);
 } commands[] = {
-    {"unpack", 3, run_unpack}, {"layer", 6, run_layer},   {"copy", 2, run_copy},
-    {"tally", 1, run_tally},   {"remove", 1, run_remove},
+    {"unpack", 3, run_unpack}, {"transport", 3, run_transport}, {"layer", 6, run_layer},
+    {"copy", 2, run_copy},     {"tally", 1, run_tally},         {"remove", 1, run_remove},
 };
 
 int main(int argc, char **argv)

@@ -237,7 +237,8 @@ static int copy_directory(struct copy *c, int from, int to, const char *name, co
 }
 
 /* 1 if @name takes something away, and it was; 0 if it is a file like others. */
-static int take_whiteout(struct copy *c, int to, const char *name, const struct stat *st, struct error *err)
+static int take_whiteout(struct copy *c, int to, const char *name, const struct stat *st, bool remove,
+                         struct error *err)
 {
     enum whiteout_kind kind;
     const char *gone = name;
@@ -253,18 +254,20 @@ static int take_whiteout(struct copy *c, int to, const char *name, const struct 
         if (kind != WHITEOUT_NAME)
             return 1;
     }
-    r = clear(to, gone, err);
+    r = remove ? clear(to, gone, err) : 0;
     return r < 0 ? r : 1;
 }
 
-static int copy_entry(struct copy *c, int from, int to, const char *name, unsigned depth, struct error *err)
+/* @pass 0 takes away, 1 brings: a name may be in both, and means the latter then. */
+static int copy_entry(struct copy *c, int from, int to, const char *name, unsigned depth, int pass,
+                      struct error *err)
 {
     struct stat st;
 
     if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return error_sys(err, errno, "stat");
-    int r = take_whiteout(c, to, name, &st, err);
-    if (r != 0)
+    int r = take_whiteout(c, to, name, &st, pass == 0 || c->form == WHITEOUTS_OVERLAY, err);
+    if (r != 0 || pass == 0)
         return r < 0 ? r : 0;
     c->entries++;
     status_progress(c->status, c->bytes, 0, c->entries);
@@ -277,6 +280,26 @@ static int copy_entry(struct copy *c, int from, int to, const char *name, unsign
                                : copy_other(from, to, name, &st, err);
 }
 
+static int copy_names(struct copy *c, DIR *dir, int from, int to, unsigned depth, int pass, struct error *err)
+{
+    for (struct dirent *e; (e = readdir(dir));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        size_t len = c->path.len;
+        strbuf_addf(&c->path, "%s%s", len ? "/" : "", e->d_name);
+        if (c->path.oom)
+            return error_oom(err);
+        int r = copy_entry(c, from, to, e->d_name, depth, pass, err);
+        if (r == 0 && interrupted())
+            r = error_set(err, EINTR, "interrupted");
+        if (r < 0)
+            return r;
+        c->path.len = len;
+        c->path.data[len] = '\0';
+    }
+    return 0;
+}
+
 static int copy_content(struct copy *c, int from, int to, unsigned depth, struct error *err)
 {
     int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
@@ -287,20 +310,9 @@ static int copy_content(struct copy *c, int from, int to, unsigned depth, struct
         fd_close(&fd);
         return r;
     }
-    for (struct dirent *e; r == 0 && (e = readdir(dir));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        size_t len = c->path.len;
-        strbuf_addf(&c->path, "%s%s", len ? "/" : "", e->d_name);
-        if (c->path.oom)
-            return error_oom(err);
-        r = copy_entry(c, from, to, e->d_name, depth, err);
-        if (r == 0 && interrupted())
-            r = error_set(err, EINTR, "interrupted");
-        if (r < 0)
-            return r;
-        c->path.len = len;
-        c->path.data[len] = '\0';
+    for (int pass = c->form == WHITEOUTS_FILES ? 0 : 1; r == 0 && pass < 2; pass++) {
+        rewinddir(dir);
+        r = copy_names(c, dir, from, to, depth, pass, err);
     }
     return r;
 }

@@ -56,9 +56,7 @@ static int prepare_root(int dir, const struct ids *ids, struct error *err)
 static int no_root_filesystem(struct error *err)
 {
     error_set(err, EMEDIUMTYPE, "an image archive (docker save or an OCI layout), not a root file system");
-    error_hint(
-        err, "make one of it: `podman load -i FILE`, `podman create --name tmp IMAGE`, `podman export tmp -o "
-             "rootfs.tar` (docker has the same commands)");
+    error_hint(err, "bryo images import reads it: bryo sandbox and bryo unpack then take its id or name");
     return -EMEDIUMTYPE;
 }
 
@@ -85,7 +83,7 @@ static int extract_all(struct extract *x, struct stream *stream, struct status *
             return r;
         }
         contents_note(&contents, x->name.data);
-        if (!x->layer && contents_are_image(&contents))
+        if (!x->transport && contents_are_image(&contents))
             return no_root_filesystem(err);
         if (interrupted())
             return error_set(err, EINTR, "interrupted");
@@ -142,11 +140,14 @@ static int unpack_into(const struct unpack *u, struct status *status, struct unp
         .ids = u->ids,
         .limits = {.max_bytes = u->max_bytes, .max_entries = u->max_entries},
         .warnings = &warnings,
+        .transport = u->transport || u->layer,
         .layer = u->layer,
     };
     int r = u->layer ? whiteouts_probe(u->dir, &x.form, err) : 0;
 
     dirs_init(&x.dirs, u->dir, &x.limits);
+    x.dirs.layer = u->layer;
+    x.dirs.form = x.form;
     if (r == 0)
         r = stream_open(u->archive, u->digests, &stream, err);
     if (r == 0)

@@ -17,6 +17,7 @@ struct unpack {
     int dir;     /* an empty directory, which can be read */
     uint64_t max_bytes, max_entries;
     const struct ids *ids;
+    bool transport; /* an image in a transport format is welcome */
     /* for the store */
     bool digests;        /* reckon them */
     bool layer;          /* whiteouts are whiteouts; else files like others */

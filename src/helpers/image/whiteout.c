@@ -75,13 +75,6 @@ int whiteout_make_opaque_at(int at, const char *name, enum whiteout_form form, s
                                                       : 0;
 }
 
-int whiteout_make_opaque(struct dirs *dirs, const char *path, enum whiteout_form form, struct error *err)
-{
-    int at = dirs_get(dirs, path, strlen(path), err);
-
-    return at < 0 ? at : whiteout_make_opaque_at(at, ".", form, err);
-}
-
 int whiteout_make(int at, const char *name, enum whiteout_form form, struct error *err)
 {
     struct stat st;

@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "helpers/image/dirs.h"
 
 enum whiteout_form {
     WHITEOUTS_OVERLAY, /* device 0:0, attribute */
@@ -46,8 +45,5 @@ bool whiteout_is(const struct stat *st);
  * directory then hides all below it. */
 int whiteout_make(int at, const char *name, enum whiteout_form form, struct error *err);
 
-/* Makes the directory @path of the tree opaque. */
-int whiteout_make_opaque(struct dirs *dirs, const char *path, enum whiteout_form form, struct error *err);
-
-/* The same for the directory @name of @at. */
+/* Makes the directory @name of @at opaque. */
 int whiteout_make_opaque_at(int at, const char *name, enum whiteout_form form, struct error *err);
