@@ -438,6 +438,10 @@ static void name_option(const struct sandbox *s, struct error *err)
     if (!str_starts(text, "mounts[")) {
         if (o->user && str_starts(text, "process.user."))
             error_prefix(err, "--user \"%s\"", o->user);
+        else if (s->image_config.user && str_starts(text, "process.user.")) {
+            error_prefix(err, "the image's user \"%s\"", s->image_config.user);
+            error_hint(err, "--user 0 runs the command as the user who calls bryo");
+        }
         return;
     }
     long index = strtol(text + strlen("mounts["), NULL, 10) - s->first_mount;
