@@ -97,7 +97,7 @@ int image_find(struct image *image, const struct idmap *map, struct error *err)
     int r = store_open(&image->store, map, false, err);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    r = store_file_find(&image->store, &st, id);
+    r = store_file_find(&image->store, &st, "", id);
     if (r == 0)
         r = store_image_open(&image->store, id, &image->stored, err);
     if (r == 0)
