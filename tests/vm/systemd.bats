@@ -327,7 +327,7 @@ load systemd
 }
 
 @test "many at a time: all start, all stop, nothing is left" {
-    count=${BRYO_TEST_PARALLEL:-60} workers=${BRYO_TEST_PARALLEL:-12}
+    count=${BRYO_TEST_PARALLEL:-30} workers=${BRYO_TEST_PARALLEL:-12}
     make_bundle "$TMP/b" '.process.args = ["sleep", "1000"]
         | .linux.resources = {memory: {limit: 67108864}, pids: {limit: 10}, cpu: {quota: 50000, period: 100000}}'
     many "$workers" "$count" create_one

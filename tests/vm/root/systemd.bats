@@ -207,7 +207,7 @@ as_dev() { # CMD…
 }
 
 @test "many at a time: all start, all stop, nothing is left" {
-    count=${BRYO_TEST_PARALLEL:-40} workers=${BRYO_TEST_PARALLEL:-10}
+    count=${BRYO_TEST_PARALLEL:-20} workers=${BRYO_TEST_PARALLEL:-10}
     make_bundle "$TMP/b" '.process.args = ["sleep", "1000"]
         | .linux.resources = {memory: {limit: 67108864}, pids: {limit: 10}, cpu: {quota: 50000, period: 100000}}'
     many "$workers" "$count" create_one
