@@ -158,7 +158,7 @@ spec:
     - name: work
       image: $IMAGE
       imagePullPolicy: Never
-      command: ["/bin/sleep", "990"] # kube play sets no PATH
+      command: ["/bin/sleep", "990"] # kube play sets no PATH, and crun has none of its own
       resources:
         limits:
           memory: 64Mi
@@ -169,7 +169,7 @@ spec:
 YAML
     pod kube play --network none "$TMP/pod.yaml"
     found=$(cgroup_file "$C-work" memory.max) || true
-    capabilities=$(pod exec "$C-work" grep CapEff /proc/self/status) || true
+    capabilities=$(pod exec "$C-work" /bin/grep CapEff /proc/self/status) || true
     pod kube down "$TMP/pod.yaml"
     assert_equal "$found" 67108864
     assert_equal "$(awk '{ print $2 }' <<<"$capabilities")" 0000000000000000
