@@ -116,11 +116,23 @@ b option"
 }
 
 @test "the container cannot trace or look into a process that enters (CVE-2016-9962)" {
-    # A process of the container waits for pid 2 and up and tries to read what it has open.
-    bryo exec --detach "$ID" sh -c 'while :; do for p in /proc/[0-9]*; do ls -l $p/fd 2>/dev/null | grep -E "state|bryo" >>/seen; done; done' </dev/null >/dev/null 2>&1 3>&-
-    local _
-    for _ in $(seq 30); do bryo exec "$ID" true; done
-    assert_equal "$(grep -c "$BRYO_ROOT" "$B/rootfs/seen" 2>/dev/null || true)" 0
+    # A process of the container looks whose programs it can see. One that has just entered has no more rights than the
+    # container, but is still bryo, and looks for its program in many directories.
+    set_args "$B" sh -c 'echo >/looking; while :; do for p in /proc/[0-9]*; do
+        [ ! -e $p/exe ] || [ $p/exe -ef /bin/busybox ] || readlink $p/exe >>/seen; done; done'
+    bryo run --detach -b "$B" "$ID-eye" </dev/null >/dev/null 2>&1 3>&-
+    wait_for 5 test -e "$B/rootfs/looking"
+    local _ path
+    path=$(printf '/nowhere/%04d:' $(seq 3000))/bin
+    for _ in $(seq 15); do bryo exec --env "PATH=$path" "$ID-eye" true; done
+    # It is not blind: what has become another program is seen.
+    mkdir "$B/rootfs/other"
+    cp "$B/rootfs/bin/busybox" "$B/rootfs/other/sleep"
+    bryo exec --detach "$ID-eye" /other/sleep 100 </dev/null >/dev/null 2>&1 3>&-
+    wait_for 5 grep -q /other/sleep "$B/rootfs/seen"
+    run cat "$B/rootfs/seen"
+    bryo delete --force "$ID-eye"
+    refute_output bryo
 }
 
 @test "a container that was created but not started, a stopped one, one that is not there" {
