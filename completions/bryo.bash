@@ -49,6 +49,7 @@ _bryo()
         [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --scratch --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback -p --publish --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --lazy --max-size -h --help'
         [unpack]='--max-size -h --help'
         [images]='-f --format -q --quiet --name --platform -a --all --older-than --max-size -h --help'
+        [build]='-f --file -o --output --arg --secret --compress -t --tag --no-cache --progress --shell-on-failure --prune --max-size -h --help'
         [check]='-f --format -h --help'
         [help]='-h --help'
     )
@@ -175,6 +176,17 @@ _bryo()
         ['images --platform']=':'
         ['images --older-than']=':'
         ['images --max-size']=':'
+        ['build -f']=':file'
+        ['build --file']=':file'
+        ['build -o']=':file'
+        ['build --output']=':file'
+        ['build --arg']=':'
+        ['build --secret']=':'
+        ['build --compress']=': none gzip zstd'
+        ['build -t']=':'
+        ['build --tag']=':'
+        ['build --progress']=': plain json'
+        ['build --max-size']=':'
         ['check -f']=': table json'
         ['check --format']=': table json'
     )
@@ -199,6 +211,7 @@ _bryo()
         [sandbox]=':file'
         [unpack]=':file :dir'
         [images]=':'
+        [build]=':dir'
         [check]=''
         [help]=':verb'
     )
@@ -245,14 +258,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images check help'
+        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images build check help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images check help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images build check help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi

@@ -1,6 +1,5 @@
 #include "base/sha256.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #define BLOCK 64
@@ -20,6 +19,16 @@ static uint32_t rotate(uint32_t x, int n)
     return x >> n | x << (32 - n);
 }
 
+/* One round; the names of the eight words turn instead of their contents. */
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                                    \
+    do {                                                                                                    \
+        uint32_t t = (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (((e) & (f)) ^ (~(e) & (g))) +  \
+                     K[i] + w[i];                                                                           \
+        (d) += t;                                                                                           \
+        (h) =                                                                                               \
+            t + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + (((a) & (b)) ^ ((a) & (c)) ^ ((b) & (c))); \
+    } while (0)
+
 static void compress(uint32_t h[8], const unsigned char *p)
 {
     uint32_t w[64], s[8];
@@ -32,41 +41,72 @@ static void compress(uint32_t h[8], const unsigned char *p)
                (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
     }
     memcpy(s, h, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        uint32_t e = s[4], a = s[0];
-        uint32_t t1 =
-            s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & s[5]) ^ (~e & s[6])) + K[i] + w[i];
-        uint32_t t2 =
-            (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof s[0]);
-        s[4] += t1;
-        s[0] = t1 + t2;
+    for (int i = 0; i < 64; i += 8) {
+        ROUND(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], i);
+        ROUND(s[7], s[0], s[1], s[2], s[3], s[4], s[5], s[6], i + 1);
+        ROUND(s[6], s[7], s[0], s[1], s[2], s[3], s[4], s[5], i + 2);
+        ROUND(s[5], s[6], s[7], s[0], s[1], s[2], s[3], s[4], i + 3);
+        ROUND(s[4], s[5], s[6], s[7], s[0], s[1], s[2], s[3], i + 4);
+        ROUND(s[3], s[4], s[5], s[6], s[7], s[0], s[1], s[2], i + 5);
+        ROUND(s[2], s[3], s[4], s[5], s[6], s[7], s[0], s[1], i + 6);
+        ROUND(s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[0], i + 7);
     }
     for (int i = 0; i < 8; i++)
         h[i] += s[i];
 }
 
-void sha256_text(const void *data, size_t len, char hex[SHA256_HEX + 1])
+void sha256_begin(struct sha256 *s)
+{
+    *s = (struct sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
+                               0x1f83d9ab, 0x5be0cd19}};
+}
+
+void sha256_add(struct sha256 *s, const void *data, size_t len)
+{
+    const unsigned char *p = data;
+    size_t have = s->len % BLOCK;
+
+    s->len += len;
+    if (have && len) {
+        size_t n = BLOCK - have < len ? BLOCK - have : len;
+        memcpy(s->block + have, p, n);
+        p += n;
+        len -= n;
+        if (have + n < BLOCK)
+            return;
+        compress(s->h, s->block);
+    }
+    for (; len >= BLOCK; p += BLOCK, len -= BLOCK)
+        compress(s->h, p);
+    if (len)
+        memcpy(s->block, p, len);
+}
+
+void sha256_end(struct sha256 *s, char hex[SHA256_HEX + 1])
 {
     static const char digits[] = "0123456789abcdef";
-    uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    const unsigned char *p = data;
-    unsigned char tail[2 * BLOCK] = {0};
-    size_t rest = len % BLOCK, end = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
+    static const unsigned char padding[2 * BLOCK] = {0x80};
+    uint64_t bits = s->len * 8;
+    size_t have = s->len % BLOCK, n = (have < BLOCK - 8 ? BLOCK : 2 * BLOCK) - 8 - have;
+    unsigned char length[8];
 
-    for (size_t i = 0; i < len / BLOCK; i++)
-        compress(h, p + i * BLOCK);
-    if (rest)
-        memcpy(tail, p + len - rest, rest);
-    tail[rest] = 0x80;
     for (size_t i = 0; i < 8; i++)
-        tail[end - 1 - i] = (unsigned char)((uint64_t)len * 8 >> (8 * i));
-    for (size_t i = 0; i < end; i += BLOCK)
-        compress(h, tail + i);
+        length[i] = (unsigned char)(bits >> (56 - 8 * i));
+    sha256_add(s, padding, n);
+    sha256_add(s, length, sizeof length);
     for (size_t i = 0; i < SHA256_HEX; i++)
-        hex[i] = digits[h[i / 8] >> (28 - 4 * (i % 8)) & 15];
+        hex[i] = digits[s->h[i / 8] >> (28 - 4 * (i % 8)) & 15];
     hex[SHA256_HEX] = '\0';
+    sha256_begin(s);
+}
+
+void sha256_text(const void *data, size_t len, char hex[SHA256_HEX + 1])
+{
+    struct sha256 s;
+
+    sha256_begin(&s);
+    sha256_add(&s, data, len);
+    sha256_end(&s, hex);
 }
 
 bool sha256_is_hex(const char *text)

@@ -87,6 +87,16 @@ int image_tally_argv(const char *helper, const char *name, char ***argv, struct 
     return make_argv((const char *[]){helper, "tally", name}, 3, argv, err);
 }
 
+int image_pack_argv(const char *helper, const struct image_pack_request *q, char ***argv, struct error *err)
+{
+    _cleanup_free_ char *epoch = str_printf("%lld", (long long)q->epoch);
+
+    return make_argv((const char *[]){helper, "pack", q->name, q->layer ? "layer" : "root",
+                                      q->own ? "own" : "keep", q->compress, epoch,
+                                      q->config ? q->config : ""},
+                     8, argv, err);
+}
+
 int image_remove_argv(const char *helper, const char *name, char ***argv, struct error *err)
 {
     if (str_empty(name) || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
@@ -199,6 +209,10 @@ static int take_line(struct answers *a, char *line, struct error *err)
             ev->info(ev->data, text, value);
         return 0;
     }
+    case 'c':
+        if (ev && ev->config)
+            ev->config(ev->data, text);
+        return 0;
     case 'd':
         if (parse_numbers(text, n, 2) < 0)
             return -EINVAL;

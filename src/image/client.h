@@ -34,6 +34,8 @@ struct image_events {
     void (*warn)(void *data, const char *text);
     /* A fact of image/protocol.h; @value has at most IMAGE_INFO_MAX bytes. */
     void (*info)(void *data, const char *key, const char *value);
+    /* A piece of the configuration that the archive carries (image/protocol.h). */
+    void (*config)(void *data, const char *piece);
     /* Called before each blocking read of @status_fd: may poll it together with what else the caller waits
      * for (signals), and returns when @status_fd has something to say. */
     void (*wait)(void *data, int status_fd);
@@ -72,6 +74,16 @@ int image_layer_argv(const char *helper, const struct image_layer_request *q, ch
 int image_copy_argv(const char *helper, const char *name, const char *whiteouts, char ***argv,
                     struct error *err);
 int image_tally_argv(const char *helper, const char *name, char ***argv, struct error *err);
+/* The argument vector of `bryo-image pack`. */
+struct image_pack_request {
+    const char *name;     /* what messages call the directory */
+    bool layer;           /* whiteouts of overlayfs become those of images */
+    bool own;             /* everything belongs to 0:0 */
+    const char *compress; /* "none", "gzip" or "zstd" */
+    int64_t epoch;        /* no time is later than that (seconds); -1: times as they are */
+    const char *config;   /* carried along; NULL or "": none */
+};
+int image_pack_argv(const char *helper, const struct image_pack_request *q, char ***argv, struct error *err);
 
 /* The argument vector of `bryo-image remove`: removes the tree @name (one path component, else -EINVAL) below
  * the directory on IMAGE_FD_DIR. */

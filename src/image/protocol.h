@@ -14,6 +14,10 @@
  *       a layer's tree on descriptor 3 is copied onto the tree on 4; how it writes whiteouts
  *   bryo-image tally NAME
  *       a number that changes with anything in the tree on 4
+ *   bryo-image pack NAME root|layer own|keep none|gzip|zstd EPOCH CONFIG
+ *       the directory on 4 becomes an archive on 3; "layer": whiteouts of overlayfs become those of images;
+ *       "own": everything belongs to 0:0. No time in it is later than EPOCH, unless that is -1. CONFIG, if it
+ *       is not empty, is carried along (IMAGE_CONFIG_MARK)
  *   bryo-image remove NAME
  *       directory that holds NAME on descriptor 4: removes the tree NAME
  *
@@ -25,6 +29,7 @@
  *   e ERRNO TEXT           it failed: positive errno, one line; nothing it wrote is left then
  *   h TEXT                 the hint for the line before
  *   i KEY VALUE            a fact: "content", "blob" (SHA-256), "whiteouts" (none, overlay, files), "tally"
+ *   c TEXT                 the next piece of the configuration that the archive carries
  *   d ENTRIES BYTES        done
  * An exit status other than 0 without an `e` line means that the helper was killed or crashed.
  */
@@ -82,3 +87,10 @@ struct image_answer {
     uint32_t passwd_len, group_len;
     uint64_t index_len; /* 0: the saved one is good */
 };
+
+/* A tarball of a root file system may carry the image's configuration (config.md of the OCI image
+ * specification, the object "config", as JSON in one line): as the comment of a global pax header at its very
+ * beginning, which no tar unpacks or complains about. The comment begins with the mark. It
+ * has to lie in what is read first of an archive, so it is short. */
+#define IMAGE_CONFIG_MARK "bryo-image-config:"
+#define IMAGE_CONFIG_MAX  ((size_t)16 << 10)

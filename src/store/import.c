@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "image/protocol.h"
+#include "store/carried.h"
 #include "store/import_internal.h"
 
 /* The kernel stamps files with the time of the last tick, at most 10 ms old. */
@@ -74,9 +75,15 @@ static int import_root(const struct store *s, int fd, const char *name, const st
 
     for (int tries = 0; tries < IMPORT_TRIES; tries++) {
         _cleanup_cjson_ cJSON *json = cJSON_CreateObject();
+        _cleanup_carried_ struct carried carried = {.user = q->events};
+        const struct image_events events = carried_events(&carried);
+        struct store_request request = *q;
+        request.events = &events;
         if (!json || json_add_string(json, "source", name) < 0)
             return error_oom(err);
-        r = import_layer(s, fd, &what, q, &layer, err);
+        r = import_layer(s, fd, &what, &request, &layer, err);
+        if (r == 0)
+            r = carried_add(&carried, json, err);
         if (r == 0)
             r = store_image_publish(s, layer.digest, json, &layer, 1, image, err);
         if (r != -EAGAIN)

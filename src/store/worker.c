@@ -97,6 +97,13 @@ static void on_info(void *data, const char *key, const char *value)
             snprintf((char *)w->facts + facts[i].offset, IMAGE_INFO_MAX + 1, "%s", value);
 }
 
+static void on_config(void *data, const char *piece)
+{
+    const struct image_events *user = ((struct watch *)data)->user;
+    if (user && user->config)
+        user->config(user->data, piece);
+}
+
 static void on_end(void *data)
 {
     const struct image_events *user = ((struct watch *)data)->user;
@@ -137,6 +144,7 @@ static int supervise(const struct idmap *map, char *const *argv, const int *fds,
     const struct image_events events = {.progress = on_progress,
                                         .warn = on_warn,
                                         .info = on_info,
+                                        .config = on_config,
                                         .wait = on_wait,
                                         .end = on_end,
                                         .data = watch};

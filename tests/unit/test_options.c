@@ -11,9 +11,9 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
 #include "cli/global.h"
-#include "cli/suggest.h"
 
 struct demo_options {
     const char *bundle;

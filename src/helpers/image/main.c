@@ -17,6 +17,7 @@
 #include "helpers/image/confine.h"
 #include "helpers/image/idrange.h"
 #include "helpers/image/interrupt.h"
+#include "helpers/image/pack.h"
 #include "helpers/image/status.h"
 #include "helpers/image/tree.h"
 #include "helpers/image/unpack.h"
@@ -151,6 +152,32 @@ static int run_tally(char **argv, struct status *status, struct error *err)
     return 0;
 }
 
+static int run_pack(char **argv, struct status *status, struct error *err)
+{
+    struct confinement c = {
+        .keep = unpack_fds, .n_keep = ARRAY_SIZE(unpack_fds), .dir = IMAGE_FD_DIR, .read = true};
+    struct pack p = {.name = argv[0],
+                     .dir = IMAGE_FD_DIR,
+                     .out = IMAGE_FD_ARCHIVE,
+                     .layer = strcmp(argv[1], "layer") == 0,
+                     .own = strcmp(argv[2], "own") == 0,
+                     .compress = argv[3],
+                     .config = argv[5]};
+    struct packed done;
+
+    if (parse_i64(argv[4], &p.epoch) < 0)
+        return error_set(err, EINVAL, "bryo-image: \"%s\": a number is expected", argv[4]);
+    int r = confine(&c, err);
+    if (r == 0)
+        r = pack_tree(&p, status, &done, err);
+    if (r == 0) {
+        status_info(status, "blob", done.blob);
+        status_info(status, "content", done.content);
+        status_done(status, done.entries, done.bytes);
+    }
+    return r;
+}
+
 static int run_remove(char **argv, struct status *status, struct error *err)
 {
     struct confinement c = {.keep = remove_fds, .n_keep = ARRAY_SIZE(remove_fds), .dir = IMAGE_FD_DIR};
@@ -173,6 +200,7 @@ static const struct {
 } commands[] = {
     {"unpack", 3, run_unpack}, {"transport", 3, run_transport}, {"layer", 6, run_layer},
     {"copy", 2, run_copy},     {"tally", 1, run_tally},         {"remove", 1, run_remove},
+    {"pack", 6, run_pack},
 };
 
 int main(int argc, char **argv)

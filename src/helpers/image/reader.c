@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "helpers/image/pack.h"
 #include "helpers/image/source.h"
 
 #define TAR_BLOCK 512
@@ -26,6 +27,7 @@ struct reader {
     uint64_t block_end;              /* its end, counted from the beginning of the stream */
     unsigned char head[SOURCE_HEAD]; /* the beginning, decompressed */
     size_t head_len;
+    char *config; /* what the archive carries; owned; NULL: nothing */
 };
 
 /* The next block of the stream, counted against the limit. Returns as stream_next. */
@@ -55,6 +57,7 @@ static la_ssize_t read_block(struct archive *a, void *data, const void **block)
     if (r->block_end == (uint64_t)n && n > 0) {
         r->head_len = (size_t)n < sizeof r->head ? (size_t)n : sizeof r->head;
         memcpy(r->head, r->block, r->head_len);
+        r->config = pack_find_config(r->block, r->block_len);
     }
     *block = r->block;
     return n;
@@ -85,7 +88,13 @@ void reader_free(struct reader *r)
     if (r->archive)
         archive_read_free(r->archive);
     error_clear(&r->failure);
+    free(r->config);
     free(r);
+}
+
+const char *reader_config(const struct reader *r)
+{
+    return r->config;
 }
 
 /* No tar header at the very beginning: tells what there is instead. */

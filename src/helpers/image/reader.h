@@ -31,6 +31,9 @@ int reader_next(struct reader *r, struct archive_entry **entry, struct error *er
 /* A piece of the entry's data for @offset: 1, or 0 at its end. */
 int reader_data(struct reader *r, const void **data, size_t *len, uint64_t *offset, struct error *err);
 
+/* The configuration that the archive carries (image/protocol.h), or NULL. Known from the first entry on. */
+const char *reader_config(const struct reader *r);
+
 /* After the end: reads the rest, so that the check sums of the compression are compared, and that an archive
  * without its end marker does not pass for a whole one. */
 int reader_finish(struct reader *r, struct error *err);

@@ -90,6 +90,18 @@ void status_info(struct status *s, const char *key, const char *value)
     send_line(s, &line);
 }
 
+void status_config(struct status *s, const char *text)
+{
+    for (size_t len = strlen(text); len > 0;) {
+        _cleanup_strbuf_ struct strbuf line = {0};
+        size_t n = len < TEXT_LIMIT ? len : TEXT_LIMIT;
+        strbuf_addf(&line, "c %.*s\n", (int)n, text);
+        send_line(s, &line);
+        text += n;
+        len -= n;
+    }
+}
+
 void status_done(struct status *s, uint64_t entries, uint64_t bytes)
 {
     _cleanup_strbuf_ struct strbuf line = {0};

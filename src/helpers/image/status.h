@@ -23,6 +23,8 @@ void status_progress(struct status *s, uint64_t read, uint64_t total, uint64_t e
 void status_warn(struct status *s, const char *text);
 /* The failure with its hint. */
 void status_error(struct status *s, const struct error *err);
-/* A fact about what was made: @value without blanks. */
+/* A fact of image/protocol.h: @value holds no blanks. */
 void status_info(struct status *s, const char *key, const char *value);
+/* The configuration that the archive carries, in pieces. */
+void status_config(struct status *s, const char *text);
 void status_done(struct status *s, uint64_t entries, uint64_t bytes);

@@ -167,6 +167,8 @@ static int unpack_into(const struct unpack *u, struct status *status, struct unp
     done->limits = x.limits;
     done->whiteouts = x.whiteouts > 0;
     done->form = x.form;
+    if (reader_config(reader))
+        status_config(status, reader_config(reader));
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Distance of names: optimal string alignment, three rows of the usual table.
  */
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 #include <string.h>
 
