@@ -184,6 +184,11 @@ int network_interface_stats(const struct statedir *dir, cJSON **out, struct erro
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         uint64_t value = 0;
         (void)json_get_u64(cJSON_GetObjectItemCaseSensitive(numbers, rows[i].ours), &value);
+        if (strcmp(rows[i].theirs, "TxDropped") == 0) { /* there is one number for both */
+            uint64_t limited = 0;
+            (void)json_get_u64(cJSON_GetObjectItemCaseSensitive(numbers, "limited"), &limited);
+            value += limited;
+        }
         if (json_add_u64(one, rows[i].theirs, value) < 0)
             return error_oom(err);
     }

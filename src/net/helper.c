@@ -65,6 +65,8 @@ static int add_words(char ***argv, const struct net_spec *s, bool userns, const 
         {s->ipv6, str_printf("--cidr6=%s", netblock_format(block6, &s->net6))},
         {!s->host_loopback, strdup("--disable-host-loopback")},
         {!s->dns, strdup("--disable-dns")},
+        {s->outbound4, str_printf("--outbound-addr=%s", s->outbound4 ? s->outbound4 : "")},
+        {s->outbound6, str_printf("--outbound-addr6=%s", s->outbound6 ? s->outbound6 : "")},
         {true, strdup("--disable-metadata")},
     };
     int r = 0;

@@ -120,6 +120,18 @@ static int take_publish(struct net_spec *s, const char *value, struct error *err
     return strv_add(&s->publish, value) < 0 ? error_oom(err) : 0;
 }
 
+static int take_outbound(struct net_spec *s, const char *value, struct error *err)
+{
+    struct netaddr address;
+
+    if (netaddr_parse(value, &address) < 0)
+        return expected("an address of this machine", value, err);
+    char **place = netaddr_is_ipv4(&address) ? &s->outbound4 : &s->outbound6;
+    free(*place);
+    *place = strdup(value);
+    return *place ? 0 : error_oom(err);
+}
+
 static const struct {
     const char *name;
     bool flag; /* alone it means yes */
@@ -133,6 +145,7 @@ static const struct {
     {"dns", false, take_dns},
     {"allow", false, take_allow},
     {"publish", false, take_publish},
+    {"outbound", false, take_outbound},
 };
 
 static int take_option(struct net_spec *s, char *word, struct error *err)
@@ -153,8 +166,8 @@ static int take_option(struct net_spec *s, char *word, struct error *err)
     }
     _cleanup_free_ char *shown = str_quote(word, 80);
     error_set(err, EINVAL, "unknown option \"%s\"", shown ? shown : "?");
-    error_hint(
-        err, "slirp has mtu, cidr, cidr6, ipv6, host-loopback, dns, allow and publish: see bryo-network(7)");
+    error_hint(err, "slirp has mtu, cidr, cidr6, ipv6, host-loopback, dns, allow, publish and outbound: see "
+                    "bryo-network(7)");
     return -EINVAL;
 }
 
@@ -209,6 +222,8 @@ int net_spec_parse(const char *text, struct net_spec *spec, struct error *err)
 void net_spec_free(struct net_spec *spec)
 {
     free(spec->target);
+    free(spec->outbound4);
+    free(spec->outbound6);
     strv_free(spec->resolvers);
     strv_free(spec->allow);
     strv_free(spec->publish);

@@ -33,10 +33,11 @@ struct net_spec {
     struct netblock net4, net6;
     bool ipv6;
     bool host_loopback;
-    char **allow;     /* base/netrule.h; NULL: no rules */
-    char **publish;   /* base/netport.h */
-    bool dns;         /* a resolver at the third address of the network */
-    char **resolvers; /* that it asks; NULL: those of the host */
+    char **allow;                /* base/netrule.h; NULL: no rules */
+    char **publish;              /* base/netport.h */
+    char *outbound4, *outbound6; /* the addresses that packets leave from; NULL: as routes say */
+    bool dns;                    /* a resolver at the third address of the network */
+    char **resolvers;            /* that it asks; NULL: those of the host */
 };
 
 /* Fills @spec with the defaults of @text's kind and then its options. An error says what is wrong with which

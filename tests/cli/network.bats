@@ -236,6 +236,27 @@ END
     assert_equal "$output" $'1473 True\n5000 True\n60000 True'
 }
 
+@test "the address that it sends from" {
+    skip_without_slirp
+    network_tree
+    on_a_machine <<'END'
+ip addr add 198.51.100.7/32 dev lo
+peer tcp 198.51.100.1 7000
+ask hello >"$tree/line"
+bryo sandbox --net slirp,outbound=198.51.100.7 "$tree" -- sh -c 'nc -w 3 198.51.100.1 7000 </line'
+bryo sandbox --net slirp,outbound=203.0.113.9 "$tree" -- true
+bryo sandbox --net slirp,outbound=eth0 "$tree" -- true
+helper=$(dirname "$BRYO")/bryo-net
+"$helper" --outbound-addr nothing0 1; "$helper" --outbound-addr ::1 1; "$helper" --outbound-addr6 127.0.0.1 1
+END
+    assert_output "198.51.100.7 HELLO"
+    assert_output 'network: --outbound-addr: send from "203.0.113.9": cannot assign requested address (EADDRNOTAVAIL)'
+    assert_output '--net: option outbound: expected an address of this machine, found "eth0"'
+    assert_output '--outbound-addr: expected an IPv4 address, or an interface that has one, found "nothing0"'
+    assert_output '--outbound-addr: expected an IPv4 address, or an interface that has one, found "::1"'
+    assert_output '--outbound-addr6: expected an IPv6 address, or an interface that has one, found "127.0.0.1"'
+}
+
 @test "DHCP gives the container an address of the network" {
     skip_without_slirp
     network_tree

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -226,6 +227,63 @@ static int take_mac(struct settings *c, const char *value, struct error *err)
     return 0;
 }
 
+/* The address of an interface that packets can leave from; not one of link scope. */
+static int address_of_interface(const char *name, int family, struct netaddr *out)
+{
+    struct sockaddr_storage ss = {0};
+    struct ifaddrs *all, *one;
+    struct netblock local;
+    int r = -ENODEV;
+
+    (void)netblock_parse("fe80::/10", &local);
+    if (getifaddrs(&all) < 0)
+        return -errno;
+    for (one = all; one && r < 0; one = one->ifa_next) {
+        if (!one->ifa_addr || one->ifa_addr->sa_family != family || strcmp(one->ifa_name, name) != 0)
+            continue;
+        memcpy(&ss, one->ifa_addr,
+               family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+        r = netaddr_from_sockaddr(&ss, out, NULL);
+        if (r == 0 && netblock_has(&local, out))
+            r = -ENODEV;
+    }
+    freeifaddrs(all);
+    return r;
+}
+
+/* An address of this machine, or an interface that has one. */
+static int take_outbound(struct netaddr *out, int family, const char *value, struct error *err)
+{
+    struct sockaddr_storage ss;
+
+    if (netaddr_parse(value, out) == 0 ? netaddr_family(out) != family
+                                       : address_of_interface(value, family, out) < 0)
+        return expected(family == AF_INET ? "an IPv4 address, or an interface that has one"
+                                          : "an IPv6 address, or an interface that has one",
+                        value, err);
+    _cleanup_close_ int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t len = netaddr_to_sockaddr(out, 0, &ss);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&ss, len) < 0)
+        return error_sys(err, errno, "send from \"%s\"", value);
+    return 0;
+}
+
+static int take_outbound4(struct settings *c, const char *value, struct error *err)
+{
+    int r = take_outbound(&c->outbound4, AF_INET, value, err);
+
+    c->has_outbound4 = r == 0;
+    return r;
+}
+
+static int take_outbound6(struct settings *c, const char *value, struct error *err)
+{
+    int r = take_outbound(&c->outbound6, AF_INET6, value, err);
+
+    c->has_outbound6 = r == 0;
+    return r;
+}
+
 static int take_netns_type(struct settings *c, const char *value, struct error *err)
 {
     if (strcmp(value, "path") != 0 && strcmp(value, "pid") != 0)
@@ -267,6 +325,8 @@ static const struct option_row rows[] = {
      take_allow},
     {"disable-dns", 0, NULL, "no resolver at the third address of the network", take_no_dns},
     {"dns", 0, "ADDR", "ask this resolver instead of those of /etc/resolv.conf; again for more", take_dns},
+    {"outbound-addr", 0, "ADDR", "send from this IPv4 address, or that of an interface", take_outbound4},
+    {"outbound-addr6", 0, "ADDR", "the same of IPv6", take_outbound6},
     {"macaddress", 0, "MAC", "of the interface", take_mac},
     {"netns-type", 0, "TYPE", "what the argument is: pid (the default) or path", take_netns_type},
     {"userns-path", 0, "PATH", "the user namespace, if it is not that of the pid", take_userns_path},

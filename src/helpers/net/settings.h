@@ -46,6 +46,9 @@ struct settings {
     unsigned n_upstreams; /* 0: of /etc/resolv.conf */
     bool follow_host;     /* they are those of /etc/resolv.conf, also when that changes */
 
+    struct netaddr outbound4, outbound6; /* where what the container sends leaves from, if has_… */
+    bool has_outbound4, has_outbound6;
+
     struct netport publish[NET_PORTS_MAX];
     unsigned n_publish;
     /* A process in the container makes sockets for fast ports. Of bryo's own networks each has one, since

@@ -125,7 +125,7 @@ static const SlirpCb callbacks = {
 int stack_init(struct stack *k, const struct settings *c, struct stage *stage, struct error *err)
 {
     const SlirpConfig config = {
-        .version = 1,
+        .version = 2,
         .in_enabled = true,
         .vnetwork = netaddr_to4(&c->net4.addr),
         .vnetmask = {htonl(~UINT32_C(0) << (128 - c->net4.bits))},
@@ -139,8 +139,12 @@ int stack_init(struct stack *k, const struct settings *c, struct stage *stage, s
         .vnameserver6 = netaddr_to6(&c->nameserver6),
         .if_mtu = STACK_MTU,
         .if_mru = STACK_MTU,
+        .outbound_addr = c->has_outbound4 ? (struct sockaddr_in *)&k->outbound4 : NULL,
+        .outbound_addr6 = c->has_outbound6 ? (struct sockaddr_in6 *)&k->outbound6 : NULL,
     };
 
+    (void)netaddr_to_sockaddr(&c->outbound4, 0, &k->outbound4);
+    (void)netaddr_to_sockaddr(&c->outbound6, 0, &k->outbound6);
     k->settings = c;
     k->stage = stage;
     k->max_polls = STACK_OWN_POLLS + 64;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "helpers/net/settings.h"
@@ -31,6 +32,7 @@ struct stack {
     struct Slirp *slirp;
     struct stage *stage;
     const struct settings *settings;
+    struct sockaddr_storage outbound4, outbound6; /* of the settings; libslirp keeps pointers */
     struct stack_timer timers[STACK_TIMERS];
     struct pollfd *polls; /* STACK_OWN_POLLS of the relay's, then libslirp's */
     size_t n_polls, max_polls;
