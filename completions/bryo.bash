@@ -46,7 +46,7 @@ _bryo()
         [port]='-f --format -h --help'
         [spec]='-b --bundle --rootless -h --help'
         [features]='-h --help'
-        [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --scratch --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback -p --publish --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --lazy --max-size -h --help'
+        [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --scratch --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback -p --publish -P --publish-all --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --lazy --max-size -h --help'
         [unpack]='--max-size -h --help'
         [images]='-f --format -q --quiet --name --platform -a --all --older-than --max-size -h --help'
         [build]='-f --file -o --output --arg --secret --compress -t --tag --no-cache --progress --shell-on-failure --prune --max-size -h --help'

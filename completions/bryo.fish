@@ -187,6 +187,7 @@ complete -c bryo -n '__bryo_is sandbox' -l no-new-privs -d 'setuid programs insi
 complete -c bryo -n '__bryo_is sandbox' -l net -x -a 'none host slirp' -d 'none (only loopback; the default), slirp (a network of its own), host, container:ID or ns:PATH (share one)'
 complete -c bryo -n '__bryo_is sandbox' -l host-loopback -d 'the gateway'\''s address leads to the loopback of the host'
 complete -c bryo -n '__bryo_is sandbox' -s p -l publish -x -d 'let a port of the host lead inside'
+complete -c bryo -n '__bryo_is sandbox' -s P -l publish-all -d 'lead the ports that the image names inside, from the same ports of the host'
 complete -c bryo -n '__bryo_is sandbox' -l allow -x -d 'reach this and nothing else; may be given again'
 complete -c bryo -n '__bryo_is sandbox' -l dns -x -d 'ask this resolver, not those of the host'
 complete -c bryo -n '__bryo_is sandbox' -l add-host -x -d 'a line of /etc/hosts'

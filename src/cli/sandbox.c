@@ -47,6 +47,8 @@ static const struct option_def options[] = {
      "the gateway's address leads to the loopback of the host"},
     {"publish", 'p', OPT_STRV, AT(publish), "[ADDR:]HOST:CONTAINER[/udp|/fast]",
      "let a port of the host lead inside"},
+    {"publish-all", 'P', OPT_FLAG, AT(publish_all), NULL,
+     "lead the ports that the image names inside, from the same ports of the host"},
     {"allow", 0, OPT_STRV, AT(allow), "HOST|NET[:PORT]", "reach this and nothing else; may be given again"},
     {"dns", 0, OPT_STRV, AT(dns), "ADDR", "ask this resolver, not those of the host"},
     {"add-host", 0, OPT_STRV, AT(add_host), "NAME:ADDR", "a line of /etc/hosts"},

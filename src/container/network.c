@@ -19,6 +19,7 @@
 #include "net/resolv.h"
 
 #define ANNOTATION  "run.bryo.net"
+#define EXPOSED     "org.opencontainers.image.exposedPorts"
 #define RESOLV_CONF "/etc/resolv.conf"
 
 /* Engines that read a value from a file leave its newline in. */
@@ -90,6 +91,23 @@ static int set_namespace(struct oci_config *config, enum net_kind kind, const ch
     return kind == NET_HOST || add_namespace(list) == 0 ? 0 : error_oom(err);
 }
 
+/* The ports that the image names, which whoever made the bundle of it has left in an annotation. */
+static int publish_all(struct container *c, const char *from, struct error *err)
+{
+    const char *exposed = oci_config_annotation(c->config, EXPOSED);
+
+    if (str_empty(exposed)) {
+        error_set(err, ENOENT, "%s: publish-all: the image names no ports (annotations[\"%s\"] is not there)",
+                  from, EXPOSED);
+        error_hint(err, "name them: publish=HOST:CONTAINER, or --publish of bryo sandbox");
+        return -ENOENT;
+    }
+    int r = net_spec_publish_exposed(&c->net, exposed, err);
+    if (r < 0)
+        error_prefix(err, "annotations[\"" EXPOSED "\"]");
+    return r;
+}
+
 int network_plan(struct container *c, struct error *err)
 {
     _cleanup_free_ char *annotation = c->opts->net ? NULL : annotation_value(c->config);
@@ -104,6 +122,8 @@ int network_plan(struct container *c, struct error *err)
         error_prefix(err, "%s", from);
         return r;
     }
+    if (c->net.publish_all && (r = publish_all(c, from, err)) < 0)
+        return r;
     _cleanup_free_ char *path = NULL;
     if (c->net.kind == NET_CONTAINER) {
         r = network_find_peer(c, &path, err);

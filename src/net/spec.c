@@ -1,6 +1,7 @@
 #include "net/spec.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,11 @@ static int take_publish(struct net_spec *s, const char *value, struct error *err
     return strv_add(&s->publish, value) < 0 ? error_oom(err) : 0;
 }
 
+static int take_publish_all(struct net_spec *s, const char *value, struct error *err)
+{
+    return take_yes_no(&s->publish_all, value, err);
+}
+
 static int take_outbound(struct net_spec *s, const char *value, struct error *err)
 {
     struct netaddr address;
@@ -145,6 +151,7 @@ static const struct {
     {"dns", false, take_dns},
     {"allow", false, take_allow},
     {"publish", false, take_publish},
+    {"publish-all", true, take_publish_all},
     {"outbound", false, take_outbound},
 };
 
@@ -166,8 +173,10 @@ static int take_option(struct net_spec *s, char *word, struct error *err)
     }
     _cleanup_free_ char *shown = str_quote(word, 80);
     error_set(err, EINVAL, "unknown option \"%s\"", shown ? shown : "?");
-    error_hint(err, "slirp has mtu, cidr, cidr6, ipv6, host-loopback, dns, allow, publish and outbound: see "
-                    "bryo-network(7)");
+    error_hint(
+        err,
+        "slirp has mtu, cidr, cidr6, ipv6, host-loopback, dns, allow, publish, publish-all and outbound: see "
+        "bryo-network(7)");
     return -EINVAL;
 }
 
@@ -216,6 +225,29 @@ int net_spec_parse(const char *text, struct net_spec *spec, struct error *err)
                          MTU_MIN6, s.mtu);
     *spec = s;
     s = (struct net_spec){0};
+    return 0;
+}
+
+int net_spec_publish_exposed(struct net_spec *spec, const char *exposed, struct error *err)
+{
+    _cleanup_free_ char *copy = strdup(exposed);
+
+    if (!copy)
+        return error_oom(err);
+    for (char *rest = copy, *one; (one = strsep(&rest, ","));) {
+        char *protocol = strchr(one, '/'), text[40];
+        uint32_t port;
+        if (protocol)
+            *protocol++ = '\0';
+        bool udp = protocol && strcmp(protocol, "udp") == 0;
+        if (parse_u32(one, &port) < 0 || port == 0 || port > 65535 ||
+            (protocol && !udp && strcmp(protocol, "tcp") != 0))
+            return expected("ports such as 8080/tcp,53/udp", exposed, err);
+        snprintf(text, sizeof text, "%u:%u%s", port, port, udp ? "/udp" : "");
+        int r = take_publish(spec, text, err);
+        if (r < 0)
+            return r;
+    }
     return 0;
 }
 

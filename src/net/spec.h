@@ -35,6 +35,7 @@ struct net_spec {
     bool host_loopback;
     char **allow;                /* base/netrule.h; NULL: no rules */
     char **publish;              /* base/netport.h */
+    bool publish_all;            /* and the ports that the image names */
     char *outbound4, *outbound6; /* the addresses that packets leave from; NULL: as routes say */
     bool dns;                    /* a resolver at the third address of the network */
     char **resolvers;            /* that it asks; NULL: those of the host */
@@ -48,3 +49,7 @@ void net_spec_free(struct net_spec *spec);
 
 /* The address that containers have their resolver at. */
 struct netaddr net_spec_nameserver(const struct net_spec *spec);
+
+/* Adds the ports of @exposed ("8080/tcp,53/udp", conversion.md of the OCI image specification) to those that
+ * are published, each at the same port of the host. */
+int net_spec_publish_exposed(struct net_spec *spec, const char *exposed, struct error *err);

@@ -148,6 +148,8 @@ static char *join_net_options(const struct sandbox_options *o)
         strbuf_addf(&text, ",allow=%s", *rule);
     STRV_FOREACH (port, o->publish)
         strbuf_addf(&text, ",publish=%s", *port);
+    if (o->publish_all)
+        strbuf_add(&text, ",publish-all");
     return strbuf_take(&text);
 }
 
@@ -157,6 +159,7 @@ static int check_network(struct sandbox *s, struct error *err)
     const char *needs_slirp = o->host_loopback ? "host-loopback"
                               : o->allow       ? "allow"
                               : o->publish     ? "publish"
+                              : o->publish_all ? "publish-all"
                                                : NULL;
     int r = net_spec_parse(o->net ? o->net : "none", &s->net, err);
     if (r < 0) {

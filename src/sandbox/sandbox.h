@@ -31,6 +31,7 @@ struct sandbox_options {
     bool host_loopback;
     char **allow;     /* rules of base/netrule.h */
     char **publish;   /* ports of base/netport.h */
+    bool publish_all; /* and those that the image names */
     const char *name; /* id of the container; NULL: a generated one */
     bool keep;
     const char *entry;   /* program that gets the command as its arguments; NULL: the image's */

@@ -602,6 +602,35 @@ END
     assert_output "--publish: it needs --net slirp"
 }
 
+@test "publish-all: the ports that the image names, by the annotation of its bundle" {
+    skip_without_slirp
+    network_tree
+    make_bundle "$TMP/bundle" '.annotations = {"org.opencontainers.image.exposedPorts": "8080/tcp,5353/udp,9000"}
+        | .process.args = ["sleep", "100"]'
+    on_a_machine <<END
+bryo run -d --net slirp,publish-all -b "$TMP/bundle" box >/dev/null
+bryo port list box
+bryo delete --force box
+END
+    assert_status 0
+    assert_output "tcp    0.0.0.0:8080                     8080"
+    assert_output "udp    0.0.0.0:5353                     5353"
+    assert_output "tcp    0.0.0.0:9000                     9000"
+    edit_config "$TMP/bundle" '.annotations["org.opencontainers.image.exposedPorts"] = "8080/sctp"'
+    run bryo run --net slirp,publish-all -b "$TMP/bundle" "$(new_id)"
+    assert_status 1
+    assert_output 'annotations["org.opencontainers.image.exposedPorts"]: expected ports such as 8080/tcp,53/udp, found "8080/sctp"'
+    # An image without a configuration.
+    run bryo sandbox --net slirp -P "$TMP/tree" -- true
+    assert_status 125
+    assert_output 'publish-all: the image names no ports (annotations["org.opencontainers.image.exposedPorts"] is not there)'
+    assert_output "hint: name them: publish=HOST:CONTAINER, or --publish of bryo sandbox"
+    run bryo sandbox -P "$TMP/tree" -- true
+    assert_output "--publish-all: it needs --net slirp"
+    run bryo list -q
+    assert_equal "$output" ""
+}
+
 @test "port: mistakes" {
     network_tree
     make_bundle "$TMP/bundle"
