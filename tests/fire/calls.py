@@ -215,6 +215,7 @@ TOLERATED = [
     Tolerated("fsopen|fsconfig|fsmount", "the procfs that is there is used then", errors="EPERM ENODEV", role="runtime/child1",
               scenario="mounts-.*"),
     # Cgroups.
+    Tolerated("openat", "then nobody is told of the last strike of the OOM killer", detail="oom"),
     Tolerated("openat|read", "taken for one that is not frozen", detail=r"<?.*(self_freezing|cgroup\.freeze)>?"),
     Tolerated("openat", "the same", detail=r"/sys/fs/cgroup/.*/fire\d+", scenario="pause"),
     Tolerated("faccessat2", "a kernel without it", detail=r"hugetlb\.\w+\.rsvd\.max"),
