@@ -12,6 +12,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <slirp/libslirp.h>
 #include <stdarg.h>
@@ -74,6 +77,16 @@ static int fail(struct settings *c, const struct error *err)
 static int by_number(const void *a, const void *b)
 {
     return *(const int *)a - *(const int *)b;
+}
+
+/* libslirp takes almost 400 KiB of buffers for each connection and gives them back at its end. What the heap
+ * had grown by would go back to the kernel each time, and come again page by page. */
+static void keep_heap(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 << 20);
+#endif
 }
 
 /* Messages go on to where standard error leads now; standard error itself becomes the null device, so that
@@ -201,6 +214,7 @@ int main(int argc, char **argv)
     enum options_wish wish;
     struct settings c;
 
+    keep_heap();
     settings_init(&c);
     c.log.program = "bryo-net";
     signal(SIGPIPE, SIG_IGN);
