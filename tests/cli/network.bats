@@ -701,6 +701,7 @@ wait $net
 echo "ended $?"
 for _ in $(seq 50); do [ -e "$XDG_RUNTIME_DIR/api" ] || break; sleep 0.05; done
 [ -e "$XDG_RUNTIME_DIR/api" ] || echo "socket removed"
+for _ in $(seq 100); do pgrep -r D,R,S bryo-net >/dev/null || break; sleep 0.05; done # who removed it ends right behind
 pgrep -r D,R,S bryo-net
 kill $pid
 END
