@@ -24,6 +24,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "base/syscalls.h"
+#include "store/carried.h"
 #include "store/worker.h"
 
 /* Below, unpacking takes no longer than starting a server. */
@@ -219,7 +220,14 @@ static int spawn_server(struct sandbox_lazy *l, const struct image *image, char 
 struct watch {
     const struct image_events *user;
     int pidfd;
+    struct carried *carried;
 };
+
+static void on_config(void *data, const char *piece)
+{
+    const struct image_events events = carried_events(((struct watch *)data)->carried);
+    events.config(events.data, piece);
+}
 
 static void on_progress(void *data, uint64_t done, uint64_t total, uint64_t entries)
 {
@@ -255,12 +263,21 @@ static void on_wait(void *data, int status_fd)
 
 static int wait_for_index(struct sandbox_lazy *l, const struct image_events *user, struct error *err)
 {
-    struct watch w = {.user = user, .pidfd = l->pidfd};
-    const struct image_events events = {
-        .progress = on_progress, .warn = on_warn, .wait = on_wait, .end = on_end, .data = &w};
+    _cleanup_carried_ struct carried carried = {.user = user};
+    struct watch w = {.user = user, .pidfd = l->pidfd, .carried = &carried};
+    const struct image_events events = {.progress = on_progress,
+                                        .warn = on_warn,
+                                        .config = on_config,
+                                        .wait = on_wait,
+                                        .end = on_end,
+                                        .data = &w};
     int r = image_read_status(l->status, &events, NULL, NULL, err), wait_status = 0;
 
     fd_close(&l->status);
+    if (r == 0) {
+        l->record = cJSON_CreateObject();
+        r = l->record ? carried_add(&carried, l->record, err) : error_oom(err);
+    }
     if (r == 0 || r != -EPIPE)
         return r;
     if (worker_signal_pending())
@@ -399,6 +416,8 @@ int sandbox_lazy_start(struct sandbox_lazy *l, const struct image *image, const 
 
 void sandbox_lazy_stop(struct sandbox_lazy *l)
 {
+    cJSON_Delete(l->record);
+    l->record = NULL;
     /* Without this it would wait for a container that never came. */
     fd_close(&l->archive.control);
     if (l->pid > 0) {

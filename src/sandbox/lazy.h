@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,7 +24,8 @@ struct sandbox_lazy {
     int status, memory;            /* the server's status pipe; its answer */
     struct image_answer answer;
     struct saved_index index;
-    int files; /* a directory that has what is read of the image before it runs */
+    int files;     /* a directory that has what is read of the image before it runs */
+    cJSON *record; /* "config": what the archive carries of that; owned */
 };
 #define SANDBOX_LAZY_INIT                                  \
     ((struct sandbox_lazy){.pidfd = -EBADF,                \

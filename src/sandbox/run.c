@@ -307,6 +307,9 @@ static int serve_root(struct sandbox *s, const struct image_events *events, char
         return 0;
     }
     if (r == 0)
+        r = image_config_read(cJSON_GetObjectItemCaseSensitive(s->lazy.record, "config"), &s->image_config,
+                              err);
+    if (r == 0)
         r = root_serve(&s->root, s->lazy.files, s->lazy.archive.lower, &s->dir,
                        scratch_memory(s->opt->scratch), note, err);
     s->served = r == 0;

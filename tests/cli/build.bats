@@ -191,6 +191,15 @@ END
     done
     run --separate-stderr bryo sandbox "$TMP/out.tar" -- 'echo $GREETING again' </dev/null
     assert_equal "$output" "hello there again"
+    # One that runs without being unpacked is no exception, the first time and the next.
+    if [ -w /dev/fuse ] && ! is_real_root; then
+        for name in out.tar out.tar.gz out.tar.gz; do
+            run --separate-stderr bryo sandbox --lazy always "$TMP/$name" </dev/null
+            [[ "$stderr" != *"bryo-image-mount is not installed"* ]] || break
+            assert_status 0
+            assert_equal "$output" $'hello there\n/srv/app'
+        done
+    fi
     # A build on it takes them over.
     mv "$TMP/out.tar" base.tar
     printf 'Using "base.tar"\nNet none\nEnv MORE "m"\nCmd "echo $GREETING $MORE"\nExec "test $(pwd) = /srv/app"\n' >Gunfile

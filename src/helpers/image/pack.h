@@ -35,7 +35,3 @@ struct packed {
 /* Errors: those of reading the tree, which name the file, and of writing. What a tar cannot hold (sockets) is
  * left out with a warning. */
 int pack_tree(const struct pack *p, struct status *status, struct packed *done, struct error *err);
-
-/* The configuration in the @len bytes that an archive begins with, a text without control bytes. NULL if
- * there is none. The caller frees. */
-char *pack_find_config(const void *head, size_t len);

@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "helpers/image/pack.h"
+#include "helpers/image/carried.h"
 #include "helpers/image/source.h"
 
 #define TAR_BLOCK 512
@@ -57,7 +57,7 @@ static la_ssize_t read_block(struct archive *a, void *data, const void **block)
     if (r->block_end == (uint64_t)n && n > 0) {
         r->head_len = (size_t)n < sizeof r->head ? (size_t)n : sizeof r->head;
         memcpy(r->head, r->block, r->head_len);
-        r->config = pack_find_config(r->block, r->block_len);
+        r->config = carried_find(r->block, r->block_len);
     }
     *block = r->block;
     return n;

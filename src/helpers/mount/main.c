@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "helpers/image/carried.h"
 #include "helpers/image/sniff.h"
 #include "helpers/image/status.h"
 #include "helpers/mount/backing.h"
@@ -131,6 +132,20 @@ static int get_index(struct mount *m, struct error *err)
     return r > 0 ? backing_resume(&m->backing, &m->restart, err) : make_index(m, err);
 }
 
+/* What the archive says of how the image is run. */
+static int tell_config(struct mount *m, struct error *err)
+{
+    char head[CARRIED_HEAD];
+    size_t n = m->backing.size < sizeof head ? (size_t)m->backing.size : sizeof head;
+
+    if (backing_copy(&m->backing, head, n, 0) < 0)
+        return error_sys(err, EIO, "read the beginning of the archive");
+    _cleanup_free_ char *config = carried_find(head, n);
+    if (config)
+        status_config(&m->status, config);
+    return 0;
+}
+
 static int prepare(struct mount *m, struct error *err)
 {
     int64_t saved = 0;
@@ -140,6 +155,9 @@ static int prepare(struct mount *m, struct error *err)
         saved = saved_store(IMAGE_FD_ANSWER, IMAGE_ANSWER_INDEX, &m->key, &m->index, &m->restart, err);
         r = saved < 0 ? (int)saved : 0;
     }
+    if (r < 0)
+        return r;
+    r = tell_config(m, err);
     if (r < 0)
         return r;
     owners_apply(&m->index.tree, &m->ids, &m->index.warnings);
