@@ -18,9 +18,9 @@ teardown_file() {
     rm -f "$DROPIN"
 }
 
-# A line for whoever connects to the port of the host's loopback.
+# A line for whoever connects to the port of the host's loopback; ends by itself.
 say_on() { # PORT
-    python3 -c '
+    timeout 100 python3 -c '
 import socket, sys
 s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 for _ in range(2):
@@ -44,11 +44,13 @@ for _ in range(2):
 @test "the loopback of the host: closed by default, open with allow_host_loopback" {
     say_on 7071
     local listener=$!
-    run pod run --rm --network slirp4netns $IMAGE sh -c 'nc -w 3 10.0.2.2 7071 </dev/null || echo closed'
-    assert_output closed
-    run pod run --rm --network slirp4netns:allow_host_loopback=true $IMAGE nc -w 3 10.0.2.2 7071
-    kill $listener
-    assert_output "the host speaks"
+    local closed open
+    closed=$(pod run --rm --network slirp4netns $IMAGE sh -c 'nc -w 3 10.0.2.2 7071 </dev/null || echo closed') || true
+    open=$(pod run --rm --network slirp4netns:allow_host_loopback=true $IMAGE nc -w 3 10.0.2.2 7071 </dev/null) || true
+    kill $listener || true
+    wait $listener || true
+    assert_equal "$closed" closed
+    assert_equal "$open" "the host speaks"
 }
 
 @test "a port by the JSON commands (port_handler=slirp4netns), and by podman's own forwarder" {
