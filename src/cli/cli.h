@@ -40,6 +40,7 @@ struct invocation {
     struct log *log;
     char **args; /* what is not an option, NULL-terminated; the strings are argv's */
     size_t n_args;
+    bool dashes;         /* "--" stood in front of the first argument */
     const void *options; /* the verb's struct, filled */
 };
 
@@ -55,7 +56,8 @@ struct verb {
     size_t min_args, max_args;
     bool stop_at_first; /* options end at the first argument (kill, sandbox); a `--` behind it is an argument
                          */
-    int failure_code;   /* exit code when bryo fails, bad usage included; 0: 1 */
+    bool dashes_for_first; /* "--" in front stands for a first argument that is left out */
+    int failure_code;      /* exit code when bryo fails, bad usage included; 0: 1 */
     bool seals;    /* puts a process of bryo's into a container: runs from a copy that nobody can write where
                     * that is needed (container/seal.h) */
     bool no_state; /* works without a state directory: none is looked for, rt->root stays NULL */

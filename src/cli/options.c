@@ -242,7 +242,9 @@ static int check_count(const struct parse *p, const struct invocation *inv)
     const struct verb *verb = p->verb;
     char missing[32] = "argument";
 
-    if (inv->n_args < verb->min_args) {
+    size_t min = verb->dashes_for_first && inv->dashes ? verb->min_args - 1 : verb->min_args;
+
+    if (inv->n_args < min) {
         required_name(verb->usage, inv->n_args, missing);
         error_set(p->err, EINVAL, "%s is missing", missing);
     } else if (inv->n_args > verb->max_args) {
@@ -269,6 +271,7 @@ int options_parse(const struct verb *verb, char **argv, struct invocation *inv, 
     bool only_args = false;
 
     *help = false;
+    inv->dashes = false;
     inv->n_args = 0;
     inv->args = calloc(n_words + 1, sizeof *inv->args);
     inv->options = p.target = calloc(1, size ? size : 1);
@@ -280,6 +283,7 @@ int options_parse(const struct verb *verb, char **argv, struct invocation *inv, 
         char *word = *p.next++;
         if (!only_args && strcmp(word, "--") == 0) {
             only_args = true;
+            inv->dashes = inv->n_args == 0;
         } else if (only_args || word[0] != '-' || word[1] == '\0') {
             inv->args[inv->n_args++] = word;
             only_args |= verb->stop_at_first;

@@ -1,11 +1,17 @@
 /*
  * bryo sandbox: a command in a container made from an image.
  */
+#include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/str.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
+#include "sandbox/host_secrets.h"
 #include "sandbox/lazy.h"
 #include "sandbox/sandbox.h"
 
@@ -62,12 +68,58 @@ static const struct option_def options[] = {
      "run a tarball without unpacking it; auto, the default: a large one, where that is possible",
      .check = sandbox_check_lazy},
     {"max-size", 0, OPT_SIZE, AT(max_size), "BYTES", "limit of what the image unpacks to; default 64g"},
+    {"share", 0, OPT_STRV, AT(share), "PATH", "without IMAGE: show what is masked or in /run otherwise"},
+    {"mask", 0, OPT_STRV, AT(mask), "PATH", "without IMAGE: hide this, too"},
+    {"show-masks", 0, OPT_FLAG, AT(show_masks), NULL, "without IMAGE: print what is hidden, and run nothing"},
+    {"ephemeral", 0, OPT_FLAG, AT(ephemeral), NULL, "without IMAGE: drop what was changed, at the end"},
     {NULL},
 };
+
+static int show_masks(const struct sandbox_options *o, struct error *err)
+{
+    _cleanup_strv_ char **masks = NULL;
+    _cleanup_strbuf_ struct strbuf out = {0};
+    int r = host_secrets(o->mask, o->share, &masks, NULL, err);
+    if (r < 0)
+        return r;
+    strbuf_add(&out, "/run\n");
+    STRV_FOREACH (path, masks) {
+        _cleanup_free_ char *shown = str_quote(*path, 0);
+        strbuf_addf(&out, "%s\n", shown ? shown : "?");
+    }
+    return out.oom ? error_oom(err) : cli_write(out.data, err);
+}
+
+/* No IMAGE: the host's own root. Where changes went is for a person to know, and for nobody who has no use
+ * for it: one line, when there are some. */
+static int run_host(const struct invocation *inv, struct error *err)
+{
+    _cleanup_free_ char *kept = NULL;
+    int exit_code;
+    const struct sandbox_options *o = inv->options;
+    if (o->show_masks) {
+        int r = show_masks(o, err);
+        return r < 0 ? SANDBOX_EXIT_FAILED : r;
+    }
+    (void)sandbox_run_host(inv->rt, inv->options, inv->args, &exit_code, &kept, err);
+    if (kept)
+        dprintf(STDERR_FILENO,
+                "changes are kept as %s: bryo diff %s shows them, bryo discard %s drops them\n", kept, kept,
+                kept);
+    return exit_code;
+}
 
 /* A failure has an exit code of its own here, not the 1 of other verbs: main prints @err beside it. */
 static int run(const struct invocation *inv, struct error *err)
 {
+    if (inv->dashes)
+        return run_host(inv, err);
+    if (((const struct sandbox_options *)inv->options)->show_masks) {
+        error_set(err, EINVAL,
+                  "--show-masks: it is for sandboxes of the host's root, those without an IMAGE");
+        error_hint(err, "bryo sandbox --show-masks --");
+        return SANDBOX_EXIT_FAILED;
+    }
     char *const *command = inv->n_args > 1 ? inv->args + 1 : NULL;
     if (command && !strcmp(command[0], "--"))
         command++;
@@ -83,7 +135,7 @@ static int run(const struct invocation *inv, struct error *err)
 const struct verb cli_sandbox = {
     .name = "sandbox",
     .group = "Sandbox",
-    .summary = "Run a command in a container made from a tarball or a directory",
+    .summary = "Run a command in a container made from a tarball, a directory, or the host's own root",
     .usage = "[OPTIONS] IMAGE [--] [CMD…]",
     .details =
         "IMAGE is a tarball of a root file system (plain, gzip, bzip2, xz or zstd; - is standard input) or a "
@@ -98,6 +150,9 @@ const struct verb cli_sandbox = {
         "environment is passed on but TERM and the time zone. With standard input, output and error on a "
         "terminal "
         "the command gets one of its own; -i prevents that, -t asks for it elsewhere.\n\n"
+        "Without IMAGE, with -- in its place (bryo sandbox -- make install), the command sees the host's own "
+        "files, and what it writes stays apart: bryo diff shows it, bryo discard drops it. "
+        "Keys, tokens, browser profiles and the sockets of the session are hidden (--show-masks).\n\n"
         "The exit code is the command's, 128 + N if signal N ended it; 127 if there is no such command in "
         "the image, "
         "126 if it cannot be executed, 125 if bryo itself failed.",
@@ -107,6 +162,7 @@ const struct verb cli_sandbox = {
     .min_args = 1,
     .max_args = (size_t)-1,
     .stop_at_first = true,
+    .dashes_for_first = true,
     .failure_code = SANDBOX_EXIT_FAILED,
     .run = run,
 };

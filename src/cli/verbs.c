@@ -12,9 +12,10 @@
 #include "base/suggest.h"
 
 const struct verb *const cli_verbs[] = {
-    &cli_create,   &cli_start,   &cli_state,  &cli_exec,   &cli_kill,   &cli_delete, &cli_run,  &cli_list,
-    &cli_ps,       &cli_pause,   &cli_resume, &cli_update, &cli_events, &cli_mounts, &cli_port, &cli_spec,
-    &cli_features, &cli_sandbox, &cli_unpack, &cli_images, &cli_build,  &cli_check,  &cli_help, NULL,
+    &cli_create, &cli_start,   &cli_state,    &cli_exec,    &cli_kill,   &cli_delete, &cli_run,
+    &cli_list,   &cli_ps,      &cli_pause,    &cli_resume,  &cli_update, &cli_events, &cli_mounts,
+    &cli_port,   &cli_spec,    &cli_features, &cli_sandbox, &cli_unpack, &cli_images, &cli_build,
+    &cli_diff,   &cli_discard, &cli_check,    &cli_help,    NULL,
 };
 
 const struct verb *cli_find_verb(const char *name)

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 #include "sandbox/config.h"
 #include "sandbox/env.h"
 #include "sandbox/etc.h"
+#include "sandbox/host.h"
 #include "sandbox/image.h"
 #include "sandbox/image_config.h"
 #include "sandbox/lazy.h"
@@ -59,6 +61,9 @@ struct sandbox {
     struct run_dir dir;
     bool served; /* the archive is not unpacked: @lazy has its server */
     struct sandbox_lazy lazy;
+    bool of_host; /* no image: the host's root, and a box for what is written to it */
+    char *host_cwd;
+    struct host_box box;
 };
 
 static void sandbox_free(struct sandbox *s)
@@ -75,6 +80,8 @@ static void sandbox_free(struct sandbox *s)
     image_close(&s->image);
     idmap_free(&s->map);
     run_dir_close(&s->dir);
+    free(s->host_cwd);
+    host_box_close(&s->box);
 }
 
 static int make_name(struct sandbox *s, struct error *err)
@@ -211,11 +218,45 @@ static int check_network(struct sandbox *s, struct error *err)
     return net_spec_parse(s->net_text, &s->net, err);
 }
 
+/* What is for one kind of sandbox only, and what would undo the other. */
+static int check_kind(const struct sandbox *s, struct error *err)
+{
+    const struct sandbox_options *o = s->opt;
+    const char *of_host = o->share ? "share" : o->mask ? "mask" : o->ephemeral ? "ephemeral" : NULL;
+    const char *of_image = o->keep ? "keep" : o->scratch ? "scratch" : o->lazy ? "lazy" : NULL;
+
+    if (!s->of_host && of_host)
+        return error_set(err, EINVAL, "--%s: it is for sandboxes of the host's root, those without an IMAGE",
+                         of_host);
+    if (s->of_host && of_image)
+        return error_set(
+            err, EINVAL,
+            "--%s: it is for sandboxes of an image; what is changed in one of the host's root is "
+            "kept anyway",
+            of_image);
+    STRV_FOREACH (cap, s->of_host ? o->cap_add : NULL)
+        if (!strcasecmp(*cap, "ALL") || !strcasecmp(*cap, "SYS_ADMIN") ||
+            !strcasecmp(*cap, "CAP_SYS_ADMIN")) {
+            error_set(err, EPERM,
+                      "--cap-add \"%s\": with CAP_SYS_ADMIN a command could take away what hides the "
+                      "secrets of the host",
+                      *cap);
+            error_hint(err, "run it in a sandbox of an image, or grant the capabilities it needs one by one");
+            return -EPERM;
+        }
+    return 0;
+}
+
 static int check_choices(struct sandbox *s, struct error *err)
 {
     const struct sandbox_options *o = s->opt;
     if (o->cwd && o->cwd[0] != '/')
         return error_set(err, EINVAL, "--cwd \"%s\": expected an absolute path inside the sandbox", o->cwd);
+    int r = check_kind(s, err);
+    if (r == 0 && s->of_host)
+        r = host_cwd(&s->host_cwd, err);
+    if (r < 0)
+        return r;
     /* A terminal of its own only if nothing is redirected: on one, output and errors cannot be told apart. */
     s->terminal = o->tty || (!o->interactive && isatty(0) && isatty(1) && isatty(2));
     return 0;
@@ -234,6 +275,8 @@ static int plan(struct sandbox *s, struct error *err)
         r = make_hostname(s, err);
     if (r == 0)
         r = sandbox_env_read(o->env, o->env_file, environ, &s->own_env, err);
+    if (r == 0 && s->of_host)
+        r = host_env(environ, &s->own_env, err);
     if (r < 0)
         return r;
     const struct sandbox_config config = {
@@ -334,9 +377,29 @@ static int make_stored_root(struct sandbox *s, const struct image_events *events
     return r;
 }
 
+/* The host's root and the mounts that keep what is written to it apart. Users are the host's. */
+static int make_host_root(struct sandbox *s, struct error *err)
+{
+    const struct host_request request = {.name = s->name,
+                                         .command = s->command,
+                                         .mask = s->opt->mask,
+                                         .share = s->opt->share,
+                                         .read_only = s->opt->read_only};
+    s->root.fds = malloc(sizeof *s->root.fds);
+    if (!s->root.fds)
+        return error_oom(err);
+    s->root.fds[0] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (s->root.fds[0] < 0)
+        return error_sys(err, errno, "open \"/\"");
+    s->root.n = 1;
+    return host_begin(&request, &s->map, s->config, &s->first_mount, &s->box, &s->root.path, err);
+}
+
 static int make_root(struct sandbox *s, const struct image_events *events, struct error *err)
 {
     _cleanup_free_ char *note = NULL;
+    if (s->of_host)
+        return make_host_root(s, err);
     int r = serve_root(s, events, &note, err);
     if (r >= 0)
         r = r == 0 ? make_stored_root(s, events, &note, err) : 0;
@@ -350,7 +413,7 @@ static int set_command(struct sandbox *s, const char *home, const char *tz, char
 {
     const struct image_config *c = &s->image_config;
     _cleanup_strv_ char **args = NULL, **own = NULL;
-    const char *cwd = s->opt->cwd ? s->opt->cwd : c->cwd ? c->cwd : "/";
+    const char *cwd = s->opt->cwd ? s->opt->cwd : s->of_host ? s->host_cwd : c->cwd ? c->cwd : "/";
     int r = image_config_args(c, s->opt->entry, s->command, &args, err);
     if (r == 0)
         r = sandbox_config_command(s->config, args, cwd, err);
@@ -464,6 +527,11 @@ static int failure_code(const struct sandbox *s, struct error *err)
 {
     if (err)
         name_option(s, err);
+    if (err && s->of_host && strstr(error_text(err), "(overlay)"))
+        error_hint(
+            err, "a sandbox of the host's root needs overlayfs in a user namespace: Linux 5.11, the module "
+                 "overlay, and a state directory ($XDG_STATE_HOME, else ~/.local/state) on ext4, xfs, btrfs "
+                 "or, from Linux 6.6, tmpfs; bryo check tries the first two");
     if (!err || !str_starts(error_text(err), "exec \""))
         return SANDBOX_EXIT_FAILED;
     if (err->code != ENOENT)
@@ -523,6 +591,8 @@ static int make_and_run(struct sandbox *s, const struct image_events *events, in
             *exit_code = failure_code(s, err);
     }
     sandbox_lazy_stop(&s->lazy);
+    if (s->of_host && !host_end(&s->box, &s->map, r < 0 || s->opt->ephemeral, s->rt->log))
+        host_box_close(&s->box);
     if (r < 0 || !s->opt->keep) {
         _cleanup_error_ struct error cleanup = ERROR_INIT;
         if (tree_remove_mapped(&s->map, s->dir.path, &cleanup) < 0)
@@ -545,7 +615,8 @@ static int run_once(const struct runtime *rt, const struct sandbox_options *opti
                                                 .root = ROOT_INIT,
                                                 .image = IMAGE_INIT,
                                                 .dir = RUN_DIR_INIT,
-                                                .lazy = SANDBOX_LAZY_INIT};
+                                                .lazy = SANDBOX_LAZY_INIT,
+                                                .box = HOST_BOX_INIT};
     int r = plan(&s, err);
     /* Ranges or helpers that are missing are told by container_run, which plans the same maps. */
     if (r == 0)
@@ -578,4 +649,31 @@ int sandbox_run(const struct runtime *rt, const struct sandbox_options *options,
     unpacked.lazy = "never";
     *exit_code = SANDBOX_EXIT_FAILED;
     return run_once(rt, &unpacked, image, command, events, exit_code, &again, err);
+}
+
+int sandbox_run_host(const struct runtime *rt, const struct sandbox_options *options, char *const *command,
+                     int *exit_code, char **kept, struct error *err)
+{
+    _cleanup_(sandbox_free) struct sandbox s = {.rt = rt,
+                                                .opt = options,
+                                                .command = command,
+                                                .root = ROOT_INIT,
+                                                .image = IMAGE_INIT,
+                                                .dir = RUN_DIR_INIT,
+                                                .lazy = SANDBOX_LAZY_INIT,
+                                                .of_host = true,
+                                                .box = HOST_BOX_INIT};
+    *exit_code = SANDBOX_EXIT_FAILED;
+    s.image.name = "the host";
+    int r = plan(&s, err);
+    if (r == 0)
+        r = idmap_default(&s.map, NULL, err);
+    if (r < 0)
+        return r;
+    sigset_t old;
+    worker_block_signals(&old);
+    r = make_and_run(&s, NULL, exit_code, err);
+    worker_unblock_signals(&old);
+    *kept = TAKE_PTR(s.box.name);
+    return r;
 }

@@ -42,6 +42,11 @@ struct sandbox_options {
     const char *lazy;    /* "auto", "always" or "never": run an archive without unpacking it; NULL: auto */
     bool no_new_privs;
     struct sandbox_limits limits;
+    /* without an image: the host's own root */
+    char **share;    /* paths that are shown although they are masked otherwise */
+    char **mask;     /* more paths to mask */
+    bool ephemeral;  /* drop what was changed */
+    bool show_masks; /* for the command line: print the masks */
 };
 
 /* Is @text such a place? A check for the table of options. */
@@ -58,6 +63,11 @@ int sandbox_check_scratch(const char *text, struct error *err);
  * @events (may be NULL) hears of the unpacking. */
 int sandbox_run(const struct runtime *rt, const struct sandbox_options *options, const char *image,
                 char *const *command, const struct image_events *events, int *exit_code, struct error *err);
+
+/* The same in a sandbox of the host's own root, in which what is written stays apart (sandbox/host.h). *kept:
+ * the name under which that is kept, NULL if nothing was changed or it was dropped; the caller frees. */
+int sandbox_run_host(const struct runtime *rt, const struct sandbox_options *options, char *const *command,
+                     int *exit_code, char **kept, struct error *err);
 
 /* Makes the OCI bundle @bundle (rootfs/ and config.json) from the archive @image. @bundle must not exist or
  * be an empty directory; a failure leaves it as it was. @max_size as in struct sandbox_options. */
