@@ -14,10 +14,10 @@
 
 /* One directory of the host that the sandbox may write to, and where what it wrote is. */
 struct host_layer {
-    char *path; /* of the host, absolute */
-    char *dir;  /* below the box: the upper directory of an overlay, or of a stump the directory itself */
-    bool stump; /* no overlay: a plain directory in which @names were put before the start */
-    char **names;
+    char *path;   /* of the host, absolute */
+    char *dir;    /* below the box: the upper directory of an overlay, or of a stump the directory itself */
+    bool stump;   /* no overlay: a plain directory in which @names were put before the start */
+    char **names; /* of an overlay: paths of directories that were made in it before the start */
 };
 
 /* What a box is made of. Strings are owned. */

@@ -40,7 +40,8 @@ struct place {
     int upper;
     int host;    /* -1: nothing of the host's is below it */
     bool opaque; /* what the host has here and the box has not is deleted */
-    const struct host_layer *stump;
+    const struct host_layer *layer;
+    const struct host_layer *stump; /* the same, at the root of a stump */
 };
 
 const char *host_type_name(mode_t mode)
@@ -196,12 +197,16 @@ static int walk_directory(struct walk *w, const struct place *place, const char 
     change->opaque = over && is_opaque(upper);
     change->copied = has_note(upper, "user.overlay.origin");
     int r = 0;
-    if (change->kind == HOST_ADDED || change->what || change->opaque) {
+    /* Made before the start, and gone on the host since: not the sandbox's doing. */
+    bool ours =
+        change->kind == HOST_ADDED && !place->layer->stump && strv_has(place->layer->names, change->path);
+    if ((change->kind == HOST_ADDED && !ours) || change->what || change->opaque) {
         if (change->kind == HOST_CHANGED && !change->what)
             change->what = HOST_WHAT_CONTENT;
         r = tell(w, change, err);
     }
-    const struct place below = {.path = change->path, .upper = upper, .host = host, .opaque = change->opaque};
+    const struct place below = {
+        .path = change->path, .upper = upper, .host = host, .opaque = change->opaque, .layer = place->layer};
     if (r != 0)
         return r;
     if (++w->depth > DEPTH_MAX)
@@ -312,6 +317,7 @@ int host_changes(const struct host_box *box, host_change_fn *each, void *data, s
         const struct place place = {.path = layer->path,
                                     .upper = upper,
                                     .host = host < 0 ? -1 : host,
+                                    .layer = layer,
                                     .stump = layer->stump ? layer : NULL};
         /* The program may have removed or replaced the directory of a stump. */
         if (upper == -ENOENT || upper == -ENOTDIR || upper == -ELOOP)

@@ -87,12 +87,14 @@ static int make_dir(int dirfd, const char *name, mode_t mode, struct error *err)
 
 /* Makes the directories that lead from @path to @deep in the upper directory @upper: those of other owners on
  * the way could not be copied up, and then nothing below them. */
-static int make_way(const char *path, const char *deep, int upper, struct error *err)
+static int make_way(const char *path, const char *deep, int upper, char ***made, struct error *err)
 {
     _cleanup_close_ int host = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     _cleanup_close_ int mine = fcntl(upper, F_DUPFD_CLOEXEC, 3);
     _cleanup_free_ char *rest = strdup(deep + strlen(path));
+    _cleanup_strbuf_ struct strbuf whole = {0};
     char *save = NULL;
+    strbuf_add(&whole, path);
     if (host < 0 || mine < 0 || !rest)
         return error_sys(err, errno, "make the way to \"%s\"", deep);
     for (char *name = strtok_r(rest, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
@@ -105,6 +107,9 @@ static int make_way(const char *path, const char *deep, int upper, struct error 
         if (fstat(host, &st) < 0 || (mkdirat(mine, name, 0700) < 0 && errno != EEXIST) ||
             fchmodat(mine, name, (st.st_mode & 07777) | 0700, 0) < 0)
             return error_sys(err, errno, "make the way to \"%s\"", deep);
+        strbuf_addf(&whole, "/%s", name);
+        if (whole.oom || strv_add(made, whole.data) < 0)
+            return error_oom(err);
         next = openat(mine, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (next < 0)
             return error_sys(err, errno, "make the way to \"%s\"", deep);
@@ -115,16 +120,17 @@ static int make_way(const char *path, const char *deep, int upper, struct error 
 }
 
 /* What an upper directory holds from the start: nothing of which is a difference. */
-static int fill_upper(const struct building *b, const char *path, const char *upper, struct error *err)
+static int fill_upper(const struct building *b, const char *path, const char *upper, char ***made,
+                      struct error *err)
 {
     _cleanup_close_ int fd = host_box_open_dir(b->box, upper);
     if (fd < 0)
         return error_sys(err, -fd, "open \"%s/%s\"", b->box->path, upper);
     bool has = host_skel_has(&b->skel, path) && host_path_within(b->skel.path, path);
-    int r = has ? host_skel_copy(&b->skel, path, fd, err) : 0;
+    int r = has ? host_skel_copy(&b->skel, path, fd, made, err) : 0;
     for (size_t i = 0; r == 0 && b->skel.path && i < ARRAY_SIZE(b->work); i++)
         if (b->work[i] && host_path_within(b->work[i], path))
-            r = make_way(path, b->work[i], fd, err);
+            r = make_way(path, b->work[i], fd, made, err);
     return r;
 }
 
@@ -142,10 +148,9 @@ static int overlay(struct building *b, const char *path, const struct host_mount
     int r = make_dir(b->box->fd, upper, st.st_mode & 07777, err);
     if (r == 0)
         r = make_dir(b->box->fd, work, 0700, err);
+    struct host_layer *layer = r == 0 ? host_layout_add(&b->box->layout, path, upper, false) : NULL;
     if (r == 0)
-        r = fill_upper(b, path, upper, err);
-    if (r == 0 && !host_layout_add(&b->box->layout, path, upper, false))
-        r = error_oom(err);
+        r = layer ? fill_upper(b, path, upper, &layer->names, err) : error_oom(err);
     return r == 0 ? add_overlay_mount(b, path, on, number, err) : r;
 }
 

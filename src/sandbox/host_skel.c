@@ -35,15 +35,16 @@
 #define OVERFLOW_ID     65534 /* kernel.overflowuid */
 #define VERSION         "bryo host directories 1"
 
-/* How many levels below each are taken; what is above them is taken too. */
+/* How many levels below each are taken; what is above them is taken too. Places where directories come and go
+ * end it: their time of change would not let a skeleton grow old. */
 static const struct {
     const char *path;
     int depth;
 } places[] = {
-    {"/boot", 0}, {"/etc", 3},          {"/opt", 2},           {"/srv", 1},
-    {"/usr", 2},  {"/usr/local", 4},    {"/usr/share/man", 2}, {"/usr/lib/systemd", 2},
-    {"/var", 2},  {"/var/lib/dpkg", 2}, {"/var/lib/apt", 2},   {"/var/cache/apt", 2},
-    {"/mnt", 0},  {"/media", 0},
+    {"/boot", 0},    {"/etc", 3},          {"/opt", 2},           {"/srv", 1},
+    {"/usr", 2},     {"/usr/local", 4},    {"/usr/share/man", 2}, {"/usr/lib/systemd", 2},
+    {"/var", 2},     {"/var/lib/dpkg", 2}, {"/var/lib/apt", 2},   {"/var/cache/apt", 2},
+    {"/var/tmp", 0}, {"/var/spool", 0},    {"/mnt", 0},           {"/media", 0},
 };
 
 /* One skeleton in the making. */
@@ -81,7 +82,7 @@ static int take(struct maker *m, int from, int to, const char *name, const char 
     m->count++;
     if (mkdirat(to, name, 0700) < 0 || fchmodat(to, name, (st.st_mode & 07777) | 0700, 0) < 0)
         return error_sys(err, errno, "make the directory for \"%s\"", path);
-    if (depth == 0)
+    if (depth <= 0)
         return 0;
     _cleanup_close_ int mine = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (mine < 0)
@@ -104,7 +105,7 @@ static int list_into(struct maker *m, int from, int to, const char *path, int de
         if (!sub)
             return error_oom(err);
         int deeper = depth_of(sub);
-        if (deeper < depth - 1)
+        if (deeper < 0)
             deeper = depth - 1;
         r = take(m, from, to, e->d_name, sub, deeper, err);
     }
@@ -258,7 +259,7 @@ bool host_skel_has(const struct host_skel *skel, const char *path)
     return skel->fd >= 0 && path[1] && fstatat(skel->fd, path + 1, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int copy_tree(int from, int to)
+static int copy_tree(int from, int to, const char *path, char ***made)
 {
     int copy = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
     _cleanup_closedir_ DIR *dir = copy < 0 ? NULL : fdopendir(copy);
@@ -271,19 +272,22 @@ static int copy_tree(int from, int to)
         if (fstatat(from, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || mkdirat(to, e->d_name, 0700) < 0 ||
             fchmodat(to, e->d_name, st.st_mode & 07777, 0) < 0)
             return -errno;
+        _cleanup_free_ char *one = str_printf("%s/%s", path, e->d_name);
+        if (!one || strv_add(made, one) < 0)
+            return -ENOMEM;
         if (st.st_nlink == 2)
             continue;
         _cleanup_close_ int sub = openat(from, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         _cleanup_close_ int mine = openat(to, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        r = sub < 0 || mine < 0 ? -errno : copy_tree(sub, mine);
+        r = sub < 0 || mine < 0 ? -errno : copy_tree(sub, mine, one, made);
     }
     return r;
 }
 
-int host_skel_copy(const struct host_skel *skel, const char *path, int upper, struct error *err)
+int host_skel_copy(const struct host_skel *skel, const char *path, int upper, char ***made, struct error *err)
 {
     _cleanup_close_ int from = openat(skel->fd, path + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int r = from < 0 ? -errno : copy_tree(from, upper);
+    int r = from < 0 ? -errno : copy_tree(from, upper, path, made);
     return r < 0 ? error_sys(err, -r, "make the directories of \"%s\" for the sandbox", path) : 0;
 }
 

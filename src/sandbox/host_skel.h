@@ -25,7 +25,9 @@ int host_skel_open(struct host_box *box, const struct idmap *map, struct host_sk
 bool host_skel_has(const struct host_skel *skel, const char *path);
 
 /* Makes the directories of @path in the upper directory @upper: for an overlay that can't have the skeleton
- * as a layer, because it would be below another of its layers. */
-int host_skel_copy(const struct host_skel *skel, const char *path, int upper, struct error *err);
+ * as a layer, because it would be below another of its layers. Appends their
+ * paths to *made. */
+int host_skel_copy(const struct host_skel *skel, const char *path, int upper, char ***made,
+                   struct error *err);
 
 void host_skel_close(struct host_skel *skel);

@@ -10,7 +10,7 @@ setup() {
     cd "$HOME/work" || return
     # As root in a user namespace, and where the kernel has no overlayfs for users, there is nothing to test.
     run --separate-stderr host --ephemeral -- true
-    [[ "$stderr" != *"needs overlayfs in a user namespace"* ]] || skip "no overlayfs in a user namespace here"
+    [[ "$stderr" != *"needs overlayfs in a user namespace"* ]] || skip "no overlayfs in a user namespace here: $stderr"
 }
 
 # Whatever the box is called, it is to be gone, and the cache empty.
@@ -120,10 +120,10 @@ END
 @test "nothing changed, nothing kept; --ephemeral keeps nothing whatever was changed; a failure keeps it" {
     sandbox --name box -- true
     assert_status 0
-    assert_equal "$stderr" ""
+    [[ "$stderr" != *"are kept"* ]]
     sandbox --name box --ephemeral -- sh -c 'echo x >file'
     assert_status 0
-    assert_equal "$stderr" ""
+    [[ "$stderr" != *"are kept"* ]]
     run bryo diff -f json
     assert_equal "$output" "[]"
     sandbox --name box -- sh -c 'echo x >file; exit 9'
@@ -233,7 +233,7 @@ except OSError as e: print(e.strerror)'
 @test "kill -9: what was changed is still there, and discard removes it" {
     "$BRYO" --root "$BRYO_ROOT" sandbox --name box -- sh -c "echo x >file; echo started; sleep 1000" </dev/null >"$TMP/out" 2>&1 3>&- &
     local pid=$!
-    wait_for 20 test -s "$TMP/out"
+    wait_for 20 grep -q started "$TMP/out"
     run bryo diff box
     assert_status 1
     assert_output 'sandbox "box" is in use'
