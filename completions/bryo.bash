@@ -46,10 +46,12 @@ _bryo()
         [port]='-f --format -h --help'
         [spec]='-b --bundle --rootless -h --help'
         [features]='-h --help'
-        [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --scratch --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback -p --publish -P --publish-all --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --lazy --max-size -h --help'
+        [sandbox]='-e --env --env-file -w --cwd -u --user --hostname -v --bind --tmpfs --read-only --scratch --cap-add --cap-drop --seccomp -m --memory --memory-swap --cpus --cpuset --pids --io-weight --no-new-privs --net --host-loopback -p --publish -P --publish-all --allow --dns --add-host --name --keep --entry -i --interactive -t --tty --lazy --max-size --share --mask --show-masks --ephemeral -h --help'
         [unpack]='--max-size -h --help'
         [images]='-f --format -q --quiet --name --platform -a --all --older-than --max-size -h --help'
         [build]='-f --file -o --output --arg --secret --compress -t --tag --no-cache --progress --shell-on-failure --prune --max-size -h --help'
+        [diff]='-p --patch -f --format -h --help'
+        [discard]='-h --help'
         [check]='-f --format -h --help'
         [help]='-h --help'
     )
@@ -169,6 +171,8 @@ _bryo()
         ['sandbox --entry']=':'
         ['sandbox --lazy']=': auto always never'
         ['sandbox --max-size']=':'
+        ['sandbox --share']=':'
+        ['sandbox --mask']=':'
         ['unpack --max-size']=':'
         ['images -f']=': table json'
         ['images --format']=': table json'
@@ -187,6 +191,8 @@ _bryo()
         ['build --tag']=':'
         ['build --progress']=': plain json'
         ['build --max-size']=':'
+        ['diff -f']=': table json'
+        ['diff --format']=': table json'
         ['check -f']=': table json'
         ['check --format']=': table json'
     )
@@ -212,6 +218,8 @@ _bryo()
         [unpack]=':file :dir'
         [images]=':'
         [build]=':dir'
+        [diff]=':'
+        [discard]=':'
         [check]=''
         [help]=':verb'
     )
@@ -258,14 +266,14 @@ _bryo()
     elif [[ ! $stop && $cur == -* ]]; then
         _bryo_reply "$cur" : "${options[$verb]}"
     elif [[ $verb == . ]]; then
-        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images build check help'
+        _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images build diff discard check help'
     else
         # shellcheck disable=SC2206
         local kinds=(${operands[$verb]})
         case ${kinds[n]} in
         :id) _bryo_reply "$cur" : "$(_bryo_list "${words[@]:0:at}")" ;;
         :signal) _bryo_reply "$cur" : 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT WINCH' ;;
-        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images build check help' ;;
+        :verb) _bryo_reply "$cur" : 'create start state exec kill delete run list ps pause resume update events mounts port spec features sandbox unpack images build diff discard check help' ;;
         *) _bryo_reply "$cur" "${kinds[n]:-:}" ;;
         esac
     fi
