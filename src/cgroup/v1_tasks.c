@@ -242,10 +242,13 @@ static int signal_batch(const struct v1_tree *tree, const pid_t *pids, size_t co
                         struct error *err)
 {
     _cleanup_pids_ struct pids now = {0};
-    int fds[BATCH], denied = 0;
+    int fds[BATCH], denied = 0, failed = 0;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         fds[i] = sys_pidfd_open(pids[i], 0);
+        if (fds[i] < 0 && errno != ESRCH && errno != EINVAL) /* it is gone, or another's thread */
+            failed = errno;
+    }
     int r = list_pids(tree, &now, err);
     for (size_t i = 0; i < count; i++) {
         if (fds[i] < 0)
@@ -256,6 +259,8 @@ static int signal_batch(const struct v1_tree *tree, const pid_t *pids, size_t co
             denied = pids[i];
         fd_close(&fds[i]);
     }
+    if (r == 0 && failed)
+        return error_sys(err, failed, "open the processes of the cgroup");
     return r == 0 && denied ? error_sys(err, EPERM, "send a signal to process %d", denied) : r;
 }
 
