@@ -295,8 +295,11 @@ static int run_child(struct job *j, struct error *err)
     _cleanup_pid_ pid_t child = fork();
     if (child < 0)
         return error_sys(err, errno, "fork a process to enter the container");
-    if (child == 0)
+    if (child == 0) {
+        /* Our end: whoever waits for a runtime that was killed has to see the end of the channel. */
+        fd_close(&ours);
         child_main(j, theirs);
+    }
     fd_close(&theirs);
     const struct channel ch = {.fd = ours, .self = "the runtime", .peer = "the process inside"};
     if (j->lm)

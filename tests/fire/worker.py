@@ -289,6 +289,7 @@ class Worker:
             need(os.listdir(self.dir + "/" + name) == [], "left in %s: %s" % (name, os.listdir(self.dir + "/" + name)))
         self.empty_store()
         need(not self.cached(), "left in the cache: %s" % self.cached())
+        shutil.rmtree(self.dir + "/home/.cache", ignore_errors=True)  # the next call is to begin as this one did
         if self.tree:
             need(not self.tree.left(self.id), "left as cgroups: %s" % self.tree.left(self.id))
         left = set(os.listdir(self.side))
