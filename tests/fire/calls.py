@@ -217,7 +217,7 @@ TOLERATED = [
     # Cgroups.
     Tolerated("openat", "then nobody is told of the last strike of the OOM killer", detail="oom"),
     Tolerated("openat|read", "taken for one that is not frozen", detail=r"<?.*(self_freezing|cgroup\.freeze)>?"),
-    Tolerated("openat", "the same", detail=r"/sys/fs/cgroup/.*/fire\d+", scenario="pause"),
+    Tolerated("openat", "the same", detail=r"/sys/fs/cgroup/.*/fire\d+"),
     Tolerated("faccessat2", "a kernel without it", detail=r"hugetlb\.\w+\.rsvd\.max"),
     Tolerated("bpf", "an ordinary user has none: the user namespace forbids devices", errors="EPERM"),
     Tolerated("openat|read|statx|fstat|newfstatat|faccessat2|pread64", "a number that the kernel does not give is 0, or left out",
