@@ -49,8 +49,9 @@ static void show_line(const struct gunfile_lexer *x, unsigned line, const char *
 }
 
 /* Points at @at, which is on the line at hand, or (@start) at where the token begins. */
-static int vfail(const struct gunfile_lexer *x, const char *at, bool start, struct error *err,
-                 const char *hint, const char *fmt, va_list ap)
+__attribute__((format(printf, 6, 0))) static int vfail(const struct gunfile_lexer *x, const char *at,
+                                                       bool start, struct error *err, const char *hint,
+                                                       const char *fmt, va_list ap)
 {
     unsigned line = start ? x->start_line : x->line;
     const char *line_start = start ? x->start_line_start : x->line_start;
