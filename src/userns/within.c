@@ -24,7 +24,9 @@ static int send_report(int sock, int code, const struct error *err)
 {
     struct report report = {.code = code};
     const char *text = err ? error_text(err) : "", *hint = err && err->hint ? err->hint : "";
-    size_t len = strnlen(text, sizeof report.text / 2 - 1), more = strnlen(hint, sizeof report.text / 2 - 1);
+    size_t room = sizeof report.text / 2 - 1, len = strlen(text), more = strlen(hint);
+    len = len < room ? len : room;
+    more = more < room ? more : room;
     memcpy(report.text, text, len);
     memcpy(report.text + len + 1, hint, more);
     ssize_t n = fd_send(sock, &report, offsetof(struct report, text) + len + 1 + more + 1, NULL, 0);
