@@ -15,6 +15,29 @@
 #include "base/landlock.h"
 #include "config.h"
 
+/* Of this program's own; what it maps of archive and spool does not count. */
+#define MEMORY_LIMIT (4ULL << 30)
+
+static int set_limits(struct error *err)
+{
+    const struct rlimit none = {0, 0};
+    struct rlimit memory;
+
+    if (setrlimit(RLIMIT_CORE, &none) < 0)
+        return error_sys(err, errno, "switch core files off");
+    if (getrlimit(RLIMIT_DATA, &memory) < 0)
+        return error_sys(err, errno, "get the limit of memory");
+    if (memory.rlim_cur > MEMORY_LIMIT)
+        memory.rlim_cur = MEMORY_LIMIT;
+    if (memory.rlim_max > MEMORY_LIMIT)
+        memory.rlim_max = MEMORY_LIMIT;
+#ifndef BRYO_SANITIZED /* AddressSanitizer maps terabytes and never touches them */
+    if (setrlimit(RLIMIT_DATA, &memory) < 0)
+        return error_sys(err, errno, "limit the memory");
+#endif
+    return 0;
+}
+
 static int drop_capabilities(struct error *err)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -30,11 +53,10 @@ static int drop_capabilities(struct error *err)
 int mount_confine(struct error *err)
 {
     const struct landlock_rules rules = {.dir = -1, .tcp = true};
-    const struct rlimit none = {0, 0};
-    int r;
+    int r = set_limits(err);
 
-    if (setrlimit(RLIMIT_CORE, &none) < 0)
-        return error_sys(err, errno, "switch core files off");
+    if (r < 0)
+        return r;
     /* Nobody of the same user looks in by ptrace. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_sys(err, errno, "give up being dumpable");

@@ -22,6 +22,10 @@ static const unsigned allowed[] = {
     /* one request: first, because a filter is a list */
     SYS_read,
     SYS_writev,
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+    SYS_ppoll,
     SYS_pread64,
     SYS_futex,
     SYS_pwrite64,
@@ -69,6 +73,7 @@ static const unsigned allowed[] = {
     SYS__llseek,
     SYS_clock_gettime64,
     SYS_futex_time64,
+    SYS_ppoll_time64,
 #endif
 };
 

@@ -201,6 +201,7 @@ static int run(struct mount *m, char **argv, unsigned threads, struct error *err
     const struct served s = {.tree = &m->index.tree,
                              .backing = &m->backing,
                              .threads = threads,
+                             .spins = threads > 1,
                              .acls = owners_have_acls(&m->index.tree)};
     return serve(&s, fd, err);
 }
@@ -209,7 +210,7 @@ static unsigned count_threads(void)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-    return cpus < 2 ? 2 : cpus > THREADS_MAX ? THREADS_MAX : (unsigned)cpus;
+    return cpus < 1 ? 1 : cpus > THREADS_MAX ? THREADS_MAX : (unsigned)cpus;
 }
 
 int main(int argc, char **argv)

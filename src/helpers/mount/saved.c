@@ -410,3 +410,11 @@ int64_t saved_store(int fd, uint64_t offset, const struct saved_key *key, const 
         r = write_all(fd, body.data, body.len, offset + sizeof h, err);
     return r < 0 ? r : (int64_t)(sizeof h + body.len);
 }
+
+void saved_sum(void *data, size_t len)
+{
+    struct head *h = data;
+
+    if (len >= sizeof *h)
+        h->sum = sum_of(h + 1, len - sizeof *h, 0);
+}

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -39,3 +40,6 @@ int64_t saved_store(int fd, uint64_t offset, const struct saved_key *key, const 
 /* The same, from and to memory: for tests. @data is changed and kept by @x. */
 int saved_parse(void *data, size_t len, const struct saved_key *key, struct tar_index *x,
                 struct restart *restart, const char **why, struct error *err);
+
+/* Makes the check sum of such bytes fit again: for tests, which damage what is behind it. */
+void saved_sum(void *data, size_t len);

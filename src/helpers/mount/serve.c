@@ -5,22 +5,27 @@
 #include <errno.h>
 #include <fuse_lowlevel.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 
 #define FOREVER     1e9 /* seconds */
 #define BLOCK       4096
 #define BACKGROUND  64
 #define THREADS_MAX 8u
+#define SPIN_NS     100000 /* after an answer */
 
 /* What a request may ask for at once: the largest is 1 MiB. */
 #define REPLY_MAX (1u << 20)
@@ -356,17 +361,59 @@ static const struct fuse_lowlevel_ops operations = {
     .listxattr = on_listxattr,
 };
 
-static void *work(void *session)
+/* What the threads share. */
+struct service {
+    struct fuse_session *session;
+    int fd;
+    bool spins;        /* there is a processor for it */
+    atomic_flag awake; /* one thread is looking for the next request */
+};
+
+static int64_t now_ns(void)
 {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* Until there may be a request. Who asks for files asks again at once, and to wake a thread takes longer than
+ * to answer: so one of them looks for a moment before it sleeps. @since: when the last request was answered.
+ */
+static void wait_for_request(struct service *v, int64_t since)
+{
+    struct pollfd p = {.fd = v->fd, .events = POLLIN};
+
+    if (v->spins && !atomic_flag_test_and_set(&v->awake)) {
+        int ready = 0;
+        while (ready == 0 && now_ns() - since < SPIN_NS)
+            ready = poll(&p, 1, 0);
+        atomic_flag_clear(&v->awake);
+        if (ready != 0)
+            return;
+    }
+    (void)poll(&p, 1, -1);
+}
+
+static void *work(void *service)
+{
+    struct service *v = service;
+    struct fuse_session *session = v->session;
     struct fuse_buf buf = {0};
+    int64_t answered = 0;
 
     while (!fuse_session_exited(session)) {
         int n = fuse_session_receive_buf(session, &buf);
         if (n == -EINTR)
             continue;
+        if (n == -EAGAIN) {
+            wait_for_request(v, answered);
+            continue;
+        }
         if (n <= 0)
             break;
         fuse_session_process_buf(session, &buf);
+        answered = now_ns();
     }
     fuse_session_exit(session);
     free(buf.mem);
@@ -390,9 +437,11 @@ int serve(const struct served *s, int fd, struct error *err)
         fuse_session_destroy(session);
         return error_set(err, EIO, "libfuse did not take the connection");
     }
-    while (n + 1 < s->threads && n < THREADS_MAX && pthread_create(&thread[n], NULL, work, session) == 0)
+    struct service v = {.session = session, .fd = fd, .spins = s->spins, .awake = ATOMIC_FLAG_INIT};
+    (void)fd_set_nonblock(fd, 1);
+    while (n + 1 < s->threads && n < THREADS_MAX && pthread_create(&thread[n], NULL, work, &v) == 0)
         n++;
-    work(session);
+    work(&v);
     for (unsigned i = 0; i < n; i++)
         pthread_join(thread[i], NULL);
     fuse_session_destroy(session);

@@ -20,7 +20,8 @@ struct served {
     struct tree *tree;
     struct backing *backing;
     unsigned threads;
-    bool acls; /* the kernel is to look at them */
+    bool spins; /* may look for requests for a moment without sleeping: there are several processors */
+    bool acls;  /* the kernel is to look at them */
 };
 
 /* Serves on the FUSE connection @fd until it is gone, which is when the last mount of it is. Returns 0 or a
