@@ -118,6 +118,8 @@ static void drop_inheritance(struct container *c)
     fd_close(&c->listen_fd);
     fd_close(&c->agent_fd);
     cgroup_close_door(&c->cgroup_door);
+    if (c->opts->archive)
+        fd_close(c->opts->archive->opened);
     for (size_t i = 0; c->source_fds && i < c->config->mounts.count; i++)
         fd_close(&c->source_fds[i]);
 }

@@ -60,7 +60,8 @@ static int mount_fuse(int connection, struct error *err)
 
 int archive_mount(const struct rootfs_archive *a, struct error *err)
 {
-    _cleanup_close_ int connection = open_connection(err), fuse = -EBADF;
+    _cleanup_close_ int connection = *a->opened >= 0 ? TAKE_FD(*a->opened) : open_connection(err),
+                        fuse = -EBADF;
 
     if (connection < 0)
         return connection;

@@ -52,6 +52,9 @@ struct rootfs_overlay {
 struct rootfs_archive {
     char *lower;  /* absolute path of the directory where */
     int control;  /* the server's socket */
+    int *opened;  /* /dev/fuse, where init could not open it: without a user namespace its cgroup may forbid
+                     it. -EBADF:  init opens it. Closed outside once init has it, or nobody would see the
+                     server  die */
     pid_t server; /* watched while the container runs */
 };
 

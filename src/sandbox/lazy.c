@@ -388,8 +388,8 @@ static int make_directories(struct sandbox_lazy *l, const struct run_dir *dir, s
 }
 
 int sandbox_lazy_start(struct sandbox_lazy *l, const struct image *image, const struct idmap *map,
-                       uint64_t max_bytes, const struct run_dir *dir, const struct image_events *events,
-                       struct error *err)
+                       bool userns, uint64_t max_bytes, const struct run_dir *dir,
+                       const struct image_events *events, struct error *err)
 {
     _cleanup_free_ char *helper = NULL, *uids = map_text(&map->uids), *gids = map_text(&map->gids);
     _cleanup_strv_ char **argv = NULL;
@@ -400,6 +400,9 @@ int sandbox_lazy_start(struct sandbox_lazy *l, const struct image *image, const 
                              IMAGE_MAX_ENTRIES_DEFAULT, uids, gids, &argv, err);
     if (r < 0)
         return r;
+    l->archive.opened = &l->opened;
+    if (!userns && (l->opened = open("/dev/fuse", O_RDWR | O_CLOEXEC)) < 0)
+        return error_sys(err, errno, "open \"/dev/fuse\"");
     saved_index_open(&l->index, image->fd);
     r = spawn_server(l, image, argv, dir, err);
     if (r == 0)
@@ -420,6 +423,7 @@ void sandbox_lazy_stop(struct sandbox_lazy *l)
     l->record = NULL;
     /* Without this it would wait for a container that never came. */
     fd_close(&l->archive.control);
+    fd_close(&l->opened);
     if (l->pid > 0) {
         struct pollfd p = {.fd = l->pidfd, .events = POLLIN};
         /* It may have been reaped already: by its descriptor it is no other. */

@@ -21,6 +21,7 @@ struct sandbox_lazy {
     pid_t pid; /* of the server, 0: none */
     int pidfd;
     struct rootfs_archive archive; /* for container_run */
+    int opened;                    /* archive.opened */
     int status, memory;            /* the server's status pipe; its answer */
     struct image_answer answer;
     struct saved_index index;
@@ -48,10 +49,10 @@ int sandbox_lazy_choose(const char *mode, struct image *image, const struct idma
                         const struct log *log, struct error *err);
 
 /* Starts the server of @image and waits until it knows what is in it; makes in @dir what the overlay needs.
- * The ending signals must be blocked, as for image_store. */
+ * @userns: the container gets a user namespace. The ending signals must be blocked, as for image_store. */
 int sandbox_lazy_start(struct sandbox_lazy *l, const struct image *image, const struct idmap *map,
-                       uint64_t max_bytes, const struct run_dir *dir, const struct image_events *events,
-                       struct error *err);
+                       bool userns, uint64_t max_bytes, const struct run_dir *dir,
+                       const struct image_events *events, struct error *err);
 
 /* The container is gone, or never came: so is the server, and the index is saved for the next time. */
 void sandbox_lazy_stop(struct sandbox_lazy *l);

@@ -342,7 +342,8 @@ static int serve_root(struct sandbox *s, const struct image_events *events, char
     int r = sandbox_lazy_choose(s->opt->lazy, &s->image, &s->map, s->opt->keep, log, err);
     if (r <= 0)
         return r;
-    r = sandbox_lazy_start(&s->lazy, &s->image, &s->map, s->opt->max_size, &s->dir, events, err);
+    r = sandbox_lazy_start(&s->lazy, &s->image, &s->map, runtime_wants_userns(s->rt), s->opt->max_size,
+                           &s->dir, events, err);
     if (r < 0 && r != -EINTR && !sandbox_lazy_insists(s->opt->lazy)) {
         log_info(log, "image \"%s\" is unpacked: %s", s->image.name, error_text(err));
         error_clear(err);
