@@ -91,6 +91,7 @@ int store_open(struct store *s, const struct idmap *map, bool make, struct error
     if (!base || text.oom)
         return error_oom(err);
     sha256_text(text.data, text.len, key);
+    store_close(s); /* what an earlier attempt has left in it */
     s->map = map;
     s->path = str_printf("%s/ids-%.12s", base, key);
     if (!s->path)

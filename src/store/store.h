@@ -44,7 +44,8 @@ struct store {
 };
 #define STORE_INIT ((struct store){.fd = -EBADF})
 
-/* Opens the caller's store for trees of @map (borrowed), making it if @make. Without @make a store that is
+/* Opens the caller's store for trees of @map (borrowed), making it if @make; @s is STORE_INIT or was open
+ * before. Without @make a store that is
  * not there is -ENOENT without text. */
 int store_open(struct store *s, const struct idmap *map, bool make, struct error *err);
 void store_close(struct store *s);
