@@ -107,7 +107,8 @@ int pack_attributes(int fd, struct archive_entry *entry, bool directory, bool *o
     for (char *name = names; name < names + n; name += strlen(name) + 1)
         if (strv_add(&sorted, name) < 0)
             return error_oom(err);
-    qsort(sorted, strv_len(sorted), sizeof *sorted, compare_names);
+    if (sorted) /* overlayfs counts what it then hides */
+        qsort(sorted, strv_len(sorted), sizeof *sorted, compare_names);
     int r = 0;
     STRV_FOREACH (name, sorted)
         if (r == 0 && (directory || strcmp(*name, ACL_DEFAULT) != 0))
