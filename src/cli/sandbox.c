@@ -139,10 +139,9 @@ const struct verb cli_sandbox = {
     .usage = "[OPTIONS] IMAGE [--] [CMD…]",
     .details =
         "IMAGE is a tarball of a root file system (plain, gzip, bzip2, xz or zstd; - is standard input) or a "
-        "directory. A tarball is unpacked into the cache ($XDG_CACHE_HOME/bryo, else ~/.cache/bryo) and "
-        "removed "
-        "when the command has ended, or, if it is large, runs without being unpacked (--lazy); a directory "
-        "is used in place, and what the command writes stays in it "
+        "directory. A tarball is unpacked once, into the store of images (bryo images), and what the command "
+        "writes lies over it and is gone when it ends; a large one runs without being unpacked (--lazy). A "
+        "directory is used in place, and what the command writes stays in it "
         "unless --read-only is given. Without CMD a shell, /bin/sh, is run.\n\n"
         "The sandbox has no network but loopback; --net slirp gives it one of its own, from which it reaches "
         "what the caller can, but not the loopback of the host; --net host shares the host's. Nothing of the "

@@ -21,7 +21,7 @@ struct store_request {
 int store_import_archive(const struct store *s, int fd, const char *name, const struct store_request *q,
                          struct store_image *image, struct error *err);
 
-/* XX */
+/* What @source names, wherever that is: a file, a layout, or what skopeo or podman fetch. */
 int store_import_source(const struct store *s, const struct source *source, const struct store_request *q,
                         struct store_image *image, struct error *err);
 /* The layout in directory @dir. */

@@ -55,7 +55,8 @@ class Worker:
         self.sockets = {}
         self.holder_pid = None
         self.environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": directory + "/home",
-                            "XDG_RUNTIME_DIR": directory + "/run", "TMPDIR": directory + "/tmp",
+                            "XDG_DATA_HOME": directory + "/home/.local/share", "XDG_RUNTIME_DIR": directory + "/run",
+                            "TMPDIR": directory + "/tmp",
                             # The leak checker of a sanitized build can't work below a tracer.
                             "ASAN_OPTIONS": "detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", "")}
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
