@@ -30,6 +30,7 @@ struct sandbox_lazy {
 };
 #define SANDBOX_LAZY_INIT                                  \
     ((struct sandbox_lazy){.pidfd = -EBADF,                \
+                           .opened = -EBADF,               \
                            .archive = {.control = -EBADF}, \
                            .status = -EBADF,               \
                            .memory = -EBADF,               \

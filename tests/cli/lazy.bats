@@ -427,6 +427,7 @@ server_of() { # ARCHIVE
     run "$BRYO" --root "$BRYO_ROOT" --log-level info sandbox "$A" -- /bb/true
     assert_status 0
     assert_output "runs without being unpacked"
+    refute_output "is unpacked"
     run "$BRYO" --root "$BRYO_ROOT" --log-level info sandbox --keep --name kept "$A" -- /bb/true
     assert_status 0
     assert_output "is unpacked: --keep keeps files that are unpacked"
