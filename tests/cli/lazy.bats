@@ -350,9 +350,11 @@ server_of() { # ARCHIVE
     "$BRYO" --root "$BRYO_ROOT" sandbox --lazy always --bind "$TMP/fifo:/fifo" "$A" -- \
         /bb/sh -c 'PATH=/bb; cat /fifo; exec 2>&1; cat /a; ls /b/c && echo there; exit 7' >"$TMP/out" 2>"$TMP/err" 3>&- &
     local sandbox=$! status=0
-    wait_for 10 server_of "$A"
-    kill -KILL "$(server_of "$A")"
-    echo go >"$TMP/fifo"
+    # Opened once the command reads it: before that there may be a server, but no container yet.
+    {
+        kill -KILL "$(server_of "$A")"
+        echo go
+    } >"$TMP/fifo"
     wait $sandbox || status=$?
     [ $status -ne 0 ]
     run cat "$TMP/out" "$TMP/err"
