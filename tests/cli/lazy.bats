@@ -116,11 +116,11 @@ look_same() {
         A=$TMP/image.$z
         $z -c <"$TMP/plain.tar" >"$A" 2>/dev/null || $z <"$TMP/plain.tar" >"$A"
         rm -rf "$XDG_CACHE_HOME/bryo/index"
-        run lazily always /bb/sh -c "cd /big && /bb/cat zz && /bb/busybox md5sum text noise zz"
+        run --separate-stderr lazily always /bb/sh -c "cd /big && /bb/cat zz && /bb/busybox md5sum text noise zz"
         assert_status 0
         assert_equal "$output" "last"$'\n'"$sum"
         [ -n "$(ls "$XDG_CACHE_HOME/bryo/index")" ]
-        run lazily always /bb/sh -c "cd /big && /bb/tail -c 5 zz && /bb/dd if=text bs=1 skip=20000000 count=100 2>/dev/null | /bb/wc -c && /bb/busybox md5sum text noise zz"
+        run --separate-stderr lazily always /bb/sh -c "cd /big && /bb/tail -c 5 zz && /bb/dd if=text bs=1 skip=20000000 count=100 2>/dev/null | /bb/wc -c && /bb/busybox md5sum text noise zz"
         assert_status 0
         assert_equal "$output" "last"$'\n'"100"$'\n'"$sum"
     done
@@ -160,7 +160,7 @@ look_same() {
 
 @test "it is writable: changes, new owners, renamed and removed files, and none of it stays" {
     hostile modes
-    run lazily always /bb/sh -ec '
+    run --separate-stderr lazily always /bb/sh -ec '
         PATH=/bb
         echo more >>/readonly/a && cat /readonly/a
         chmod 600 /readonly/a && stat -c %a /readonly/a
@@ -311,10 +311,10 @@ END
 
 @test "an archive that changes gets a new index" {
     hostile usrmerge
-    run lazily always /bb/cat /usr/bin/ls
+    run --separate-stderr lazily always /bb/cat /usr/bin/ls
     assert_equal "$output" ls
     hostile dots
-    run lazily always /bb/cat /a
+    run --separate-stderr lazily always /bb/cat /a
     assert_equal "$output" data
     run lazily always /bb/cat /usr/bin/ls
     assert_status 1

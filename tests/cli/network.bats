@@ -606,7 +606,7 @@ END
     skip_without_slirp
     network_tree
     make_bundle "$TMP/bundle" '.annotations = {"org.opencontainers.image.exposedPorts": "8080/tcp,5353/udp,9000"}
-        | .process.args = ["sleep", "100"]'
+        | .process.args = ["sleep", "100"] | del(.linux.uidMappings, .linux.gidMappings)'
     on_a_machine <<END
 bryo run -d --net slirp,publish-all -b "$TMP/bundle" box >/dev/null
 bryo port list box
