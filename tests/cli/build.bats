@@ -286,14 +286,18 @@ Cmd "/bin/cat" "/x"
 END
     build -o "docker-archive:$TMP/d.tar" -t bryo-build-test
     assert_status 0
-    local store=("--root=$TMP/podman" "--runroot=$TMP/podman-run" --storage-driver=vfs)
+    # podman takes no more than 50 characters for its runroot.
+    local short store
+    short=$(mktemp -d /tmp/bryo-podman.XXXXXX)
+    store=("--root=$TMP/podman" "--runroot=$short" --storage-driver=vfs)
     run podman "${store[@]}" load -i "$TMP/d.tar"
+    [ "$status" = 0 ] || rm -rf "$short"
     assert_status 0
     run podman "${store[@]}" image inspect --format '{{.Config.Cmd}} {{len .RootFS.Layers}}' localhost/bryo-build-test
     assert_status 0
     assert_equal "$output" "[/bin/cat /x] 2"
     podman "${store[@]}" rmi -a -f >/dev/null
-    rm -rf "$TMP/podman" "$TMP/podman-run"
+    rm -rf "$TMP/podman" "$short"
 }
 
 @test "SOURCE_DATE_EPOCH: the same bytes, whenever and however often it is built" {
