@@ -212,7 +212,7 @@ TOLERATED = [
     Tolerated("openat2", "the destination is made if it is missing", errors="ENOENT", role="runtime/child1", scenario="mounts-add.*"),
     Tolerated(".*", "whatever becomes of the child then, the runtime sees that the mount is there", errors="ENOBUFS ENOMEM KILL",
               role="runtime/child1", scenario="mounts-add.*"),
-    Tolerated("fsopen|fsconfig|fsmount", "the procfs that is there is used then", errors="EPERM ENODEV EMFILE", role="runtime/child1",
+    Tolerated("fsopen|fsconfig|fsmount", "the procfs that is there is used then", errors="EPERM ENODEV EMFILE EBUSY", role="runtime/child1",
               scenario="mounts-.*"),
     # Cgroups.
     Tolerated("openat", "then nobody is told of the last strike of the OOM killer", detail="oom"),

@@ -95,7 +95,9 @@ static void check_verb(const char *name, char **argv)
     if (r < 0)
         must_explain(r, &err);
     else if (!help)
-        must(inv.n_args >= verb->min_args && inv.n_args <= verb->max_args && !inv.args[inv.n_args],
+        /* A verb that takes -- for its first argument has one less then. */
+        must(inv.n_args + (verb->dashes_for_first && inv.dashes) >= verb->min_args &&
+                 inv.n_args <= verb->max_args && !inv.args[inv.n_args],
              "%zu arguments", inv.n_args);
     options_free(verb, &inv);
 }

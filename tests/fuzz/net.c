@@ -16,6 +16,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -169,6 +170,7 @@ static int bound(int type, const char *address, uint16_t port)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    signal(SIGPIPE, SIG_IGN); /* as bryo-net does: a peer may be gone */
     (void)argc;
     (void)argv;
     make_network();
