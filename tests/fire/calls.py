@@ -207,6 +207,7 @@ TOLERATED = [
               detail=r"<?(/usr)?/bin/\w+>?", role="init"),
     Tolerated("newfstatat", "not the file in this directory of PATH", detail=r".*/(sh|sleep)", role="init", errors="ENOENT EACCES EIO"),
     Tolerated("ioctl", "no terminal", detail="21505:.*"),
+    Tolerated("mmap", "the loader looks without its cache, the allocator elsewhere", errors="ENOMEM", role="runtime"),
     Tolerated("newfstatat", "its owner stays", detail=r"<(/dev/null|/.*/(out|err))>", role="init"),
     Tolerated("kill|wait4", "the child of mounts ends by itself", detail="9:|0:", role="runtime", scenario="mounts-.*"),
     Tolerated("openat2", "the destination is made if it is missing", errors="ENOENT", role="runtime/child1", scenario="mounts-add.*"),

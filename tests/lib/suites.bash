@@ -209,14 +209,15 @@ suite_fuzz() {
     as_user "$TEST_USER" env BRYO="$WORK/build-gcc/bryo" FUZZ_BUILD="$WORK/build-fuzz" "$WORK/src/tests/fuzz/run" --seconds 6
 }
 
-# A sample, another one each time; FIRE_SEED repeats one, and tests/fire/run --all does all of it.
+# A sample, always the same one (FIRE_SEED draws another), of the scenarios of which every case has been through: chance
+# is no judge of a change. Those with cgroups, mounts, sandboxes and process files are run by tests/fire/run, by name or
+# with --all.
 suite_fire() {
-    local seed=${FIRE_SEED:-$RANDOM} status=0
+    local seed=${FIRE_SEED:-1} status=0
+    local only='^(create|create-all|create-join|run|run-all|run-detach|exec|exec-all|start|start-all|delete|delete-force|kill|kill-all|state|ps|list)$'
     gcc_build || return 1
-    run_as build-gcc "$TEST_USER" "$WORK/src/tests/fire/run" --seconds 30 --seed "$seed" || status=$?
-    run_as build-gcc root "$WORK/src/tests/fire/run" --seconds 30 --seed "$seed" || status=$?
-    run_as build-gcc root env TMPDIR="$(private_dir tmp "$TEST_USER")" "$WORK/src/tests/fire/run" --user "$TEST_USER" \
-        --seconds 10 --seed "$seed" || status=$?
+    run_as build-gcc "$TEST_USER" "$WORK/src/tests/fire/run" --seconds 40 --seed "$seed" --only "$only" || status=$?
+    run_as build-gcc root "$WORK/src/tests/fire/run" --seconds 40 --seed "$seed" --only "$only" || status=$?
     return $status
 }
 
